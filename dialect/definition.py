@@ -1,0 +1,200 @@
+"""The base class of every `ipu` operation: one class declares an op completely.
+
+A leaf names its operands in the signature of `infer`, its attributes as annotations, and says how it computes:
+
+    class Clip(Unary, mnemonic="clip"):
+        low: float
+        high: float
+
+`infer` is shape inference and verifier in one: it raises ValueError when operands and attributes do not fit.
+`evaluate` is the meaning, in numpy; it folds constants and is what tests compare with.
+`lower` writes the linalg form that a target compiles.
+From the same declaration come the `OpView` class, the checks, the table of docs/dialect.md and `ipu.irdl.mlir`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from iree.compiler import _mlir_libs, ir
+
+from pyipu.dialect.attributes import KINDS, Kind
+from pyipu.dialect.types import Tensor, Type, mlir_type, parse_type
+from pyipu.errors import VerificationError
+
+if TYPE_CHECKING:
+    from pyipu.dialect.writer import CodeletWriter, Value
+
+_mlir = _mlir_libs._mlir
+
+Permutation = tuple[int, ...]
+"""As in `numpy.transpose`: dimension i of the result is dimension `permutation[i]` of the operand."""
+
+OPS: dict[str, type[Op]] = {}
+"""Every declared op by its full name, such as `ipu.conv`."""
+
+
+@_mlir.register_dialect
+class Dialect(ir.Dialect):
+    DIALECT_NAMESPACE = "ipu"
+
+
+class _Attribute:
+    """Reads one declared attribute of an op as its Python value."""
+
+    def __init__(self, name: str, kind: Kind) -> None:
+        self.name, self.kind = name, kind
+
+    def __get__(self, op: Op | None, owner: type | None = None) -> Any:
+        return self if op is None else self.read(op)
+
+    def read(self, op: Op) -> Any:
+        attributes = op.operation.attributes
+        return self.kind.decode(attributes[self.name]) if self.name in attributes else None
+
+
+class Op(ir.OpView):
+    """An operation of the `ipu` dialect. See the module's documentation for how a leaf declares itself."""
+
+    _ODS_REGIONS = (0, True)
+    MNEMONIC: ClassVar[str] = ""
+    KINDS: ClassVar[dict[str, Kind]] = {}
+    DEFAULTS: ClassVar[dict[str, Any]] = {}
+    OPTIONAL: ClassVar[frozenset[str]] = frozenset()
+    OPERANDS: ClassVar[tuple[str, ...]] = ()
+    VARIADIC: ClassVar[bool] = False
+
+    elementwise: ClassVar[bool] = False
+    """Each element of the result depends on the elements at its own (broadcast) position alone."""
+    movement: ClassVar[bool] = False
+    """The result holds operands' elements (and perhaps a constant border): buffers may alias instead of copying."""
+    pure: ClassVar[bool] = True
+    """Has no effect but its results, so an unused one is dead and two equal ones are one."""
+    has_result: ClassVar[bool] = True
+    results_are_given: ClassVar[bool] = False
+    """The result types are no function of operands and attributes: `create` takes them, `infer` only checks."""
+
+    def __init_subclass__(cls, mnemonic: str = "", **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        annotations = cls.__dict__.get("__annotations__", {})
+        required = {name: text.removesuffix(" | None") for name, text in annotations.items()}
+        own = {name: KINDS[text] for name, text in required.items() if text in KINDS}
+        cls.KINDS = {**cls.KINDS, **own}
+        cls.OPTIONAL |= {name for name in own if annotations[name].endswith(" | None")}
+        cls.DEFAULTS = {**cls.DEFAULTS, **{name: cls.__dict__[name] for name in own if name in cls.__dict__}}
+        for name, kind in own.items():
+            setattr(cls, name, _Attribute(name, kind))
+        if mnemonic:
+            cls._register(mnemonic)
+
+    @classmethod
+    def _register(cls, mnemonic: str) -> None:
+        parameters = inspect.signature(cls.infer).parameters.values()
+        operands = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
+        cls.MNEMONIC = mnemonic
+        cls.OPERANDS = tuple(p.name for p in operands)
+        cls.VARIADIC = any(p.kind == p.VAR_POSITIONAL for p in operands)
+        cls.OPERATION_NAME = f"ipu.{mnemonic}"
+        OPS[cls.OPERATION_NAME] = cls
+        _mlir.register_operation(Dialect)(cls)
+
+    # What a leaf declares -------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def infer(*operands: Any, **attributes: Any) -> Any:
+        """The result type, or a tuple of them; raises ValueError when operands or attributes do not fit."""
+        raise NotImplementedError
+
+    @staticmethod
+    def evaluate(*operands: np.ndarray, **attributes: Any) -> Any:
+        """The result computed with numpy, or a tuple of them."""
+        raise NotImplementedError
+
+    @staticmethod
+    def lower(writer: CodeletWriter, *operands: Value, **attributes: Any) -> Any:
+        """Writes linalg IR that computes the result and returns its value, or a tuple of them."""
+        raise NotImplementedError
+
+    @classmethod
+    def permuted(
+        cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Permutation] | None:
+        """How a transposition sinks through the op; None when it does not.
+
+        Returns attributes and a permutation q such that, for operands of full rank,
+        `op(transpose(x, p)) == transpose(op with those attributes(x), q)`; `operands` are the types before it.
+        """
+        return None
+
+    # What follows from it -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        *operands: ir.Value,
+        location: ir.Location | None = None,
+        results: Sequence[Type] | None = None,
+        **attributes: Any,
+    ) -> Self:
+        """Builds the op at the current insertion point; raises ValueError when it would not verify."""
+        values = {**cls.DEFAULTS, **attributes}
+        if values.keys() != cls.KINDS.keys():
+            raise TypeError(f"ipu.{cls.MNEMONIC} takes the attributes {sorted(cls.KINDS)}, got {sorted(values)}")
+        types = cls.result_types([parse_type(value.type) for value in operands], values, results)
+        operation = ir.Operation.create(
+            cls.OPERATION_NAME,
+            results=[mlir_type(type_) for type_ in types],
+            operands=list(operands),
+            attributes={name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None},
+            loc=location,
+        )
+        return operation.opview  # type: ignore[no-any-return]
+
+    @classmethod
+    def result_types(
+        cls, operands: Sequence[Type], attributes: Mapping[str, Any], given: Sequence[Type] | None = None
+    ) -> list[Type]:
+        """The types of all results, in order."""
+        if not cls.VARIADIC and len(operands) != len(cls.OPERANDS):
+            raise ValueError(f"expects {len(cls.OPERANDS)} operands ({', '.join(cls.OPERANDS)}), got {len(operands)}")
+        inferred = cls.infer(*operands, **attributes)
+        if cls.results_are_given:
+            return list(given or ())
+        return list(inferred) if isinstance(inferred, tuple) else [inferred]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The declared attributes as Python values."""
+        return {name: getattr(self, name) for name in self.KINDS}
+
+    @property
+    def operand_types(self) -> list[Type]:
+        return [parse_type(value.type) for value in self.operands]
+
+    def check(self) -> None:
+        """Raises VerificationError when this op breaks its own declaration."""
+        for name in self.KINDS.keys() - self.OPTIONAL:
+            if name not in self.operation.attributes:
+                raise VerificationError(f"'{self.OPERATION_NAME}' op lacks the attribute '{name}'")
+        results = [parse_type(value.type) for value in self.results]
+        try:
+            expected = self.result_types(self.operand_types, self.values, results)
+        except (ValueError, TypeError) as error:
+            raise VerificationError(f"'{self.OPERATION_NAME}' op {error}") from error
+        if expected != results:
+            listed = ", ".join(str(type_) for type_ in expected)
+            raise VerificationError(f"'{self.OPERATION_NAME}' op should have the result type {listed}")
+
+
+def require(condition: bool, sentence: str) -> None:
+    """For `infer`: raises ValueError with `sentence` unless the condition holds."""
+    if not condition:
+        raise ValueError(sentence)
+
+
+def ipu_ops(block: ir.Block) -> Iterator[Op]:
+    """The `ipu` operations of a block, in order."""
+    return (op for op in block.operations if isinstance(op, Op))

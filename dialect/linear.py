@@ -1,0 +1,85 @@
+"""Contractions: sums of products over shared dimensions."""
+
+from __future__ import annotations
+
+
+import numpy as np
+
+from pyipu.dialect.definition import Op, require
+from pyipu.dialect.elementwise import broadcast
+from pyipu.dialect.types import Tensor
+from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map
+
+
+class MatMul(Op, mnemonic="matmul"):
+    """[…, M, K] times […, K, N]; the leading dimensions broadcast as in numpy."""
+
+    @staticmethod
+    def infer(left: Tensor, right: Tensor) -> Tensor:
+        require(min(left.rank, right.rank) >= 2, f"needs matrices, got {left} and {right}")
+        fits = left.shape[-1] == right.shape[-2] and left.dtype == right.dtype
+        require(fits, f"cannot multiply {left} with {right}")
+        return left.with_shape((*broadcast(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1]))
+
+    @staticmethod
+    def evaluate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.matmul(left, right)
+
+    @staticmethod
+    def lower(writer: CodeletWriter, left: Value, right: Value) -> Value:
+        result = MatMul.infer(left.tensor, right.tensor)
+        batch, inner = result.rank - 2, f"d{result.rank}"
+        rows = [*broadcast_map(left.tensor.shape[:-2], batch), f"d{batch}", inner]
+        columns = [*broadcast_map(right.tensor.shape[:-2], batch), inner, f"d{batch + 1}"]
+        return contraction(writer, (left, rows), (right, columns), result, 1)
+
+
+class Einsum(Op, mnemonic="einsum"):
+    """The sum of products that `equation` spells as numpy.einsum does; no letter repeats within one operand."""
+
+    equation: str
+
+    @staticmethod
+    def infer(left: Tensor, right: Tensor, *, equation: str) -> Tensor:
+        first, second, out = split_equation(equation)
+        require(len(first) == left.rank and len(second) == right.rank, f"'{equation}' does not fit {left}, {right}")
+        require(left.dtype == right.dtype, f"needs operands of one element type, got {left} and {right}")
+        sizes = dict(zip(first, left.shape, strict=True))
+        for letter, size in zip(second, right.shape, strict=True):
+            require(sizes.setdefault(letter, size) == size, f"'{letter}' in '{equation}' has two sizes")
+        require(set(out) <= sizes.keys(), f"the result of '{equation}' has a letter that no operand has")
+        return left.with_shape([sizes[letter] for letter in out])
+
+    @staticmethod
+    def evaluate(left: np.ndarray, right: np.ndarray, *, equation: str) -> np.ndarray:
+        return np.einsum(equation, left, right, optimize=True)
+
+    @staticmethod
+    def lower(writer: CodeletWriter, left: Value, right: Value, *, equation: str) -> Value:
+        first, second, out = split_equation(equation)
+        inner = [letter for letter in dict.fromkeys(first + second) if letter not in out]
+        loop = {letter: f"d{i}" for i, letter in enumerate([*out, *inner])}
+        result = Einsum.infer(left.tensor, right.tensor, equation=equation)
+        operands = (left, [loop[letter] for letter in first]), (right, [loop[letter] for letter in second])
+        return contraction(writer, *operands, result, len(inner))
+
+
+def split_equation(equation: str) -> tuple[str, str, str]:
+    """The letters of both operands and of the result; raises ValueError unless it reads 'ab,bc->ac'."""
+    operands, arrow, out = equation.partition("->")
+    parts = operands.split(",")
+    plain = arrow and len(parts) == 2 and all(len(set(p)) == len(p) for p in [*parts, out])
+    require(bool(plain), f"'{equation}' is not of the form 'ab,bc->ac'")
+    return parts[0], parts[1], out
+
+
+def contraction(
+    writer: CodeletWriter, left: tuple[Value, Map], right: tuple[Value, Map], result: Tensor, inner: int
+) -> Value:
+    """Writes the sum of products; the loops are the result's dimensions and then `inner` reductions."""
+    return writer.generic(
+        [left, right],
+        (writer.filled(result, 0), identity_map(result.rank)),
+        ["parallel"] * result.rank + ["reduction"] * inner,
+        lambda scalars, a, b, accumulator: scalars.add(accumulator, scalars.multiply(a, b)),
+    )

@@ -1,0 +1,152 @@
+"""Operations that fold dimensions away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyipu.dialect.definition import Op, Permutation, require
+from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.types import Tensor
+from pyipu.dialect.writer import CodeletWriter, Value, identity_map
+
+
+class Reduce(Op):
+    """Folds the dimensions `axes` with one operation; `keep` leaves them as dimensions of size one."""
+
+    axes: tuple[int, ...]
+    keep: bool = True
+
+    numpy_function: ClassVar[Callable[..., np.ndarray]]
+
+    @staticmethod
+    def start(dtype: np.dtype) -> float | int:
+        """The value that changes nothing."""
+        raise NotImplementedError
+
+    @staticmethod
+    def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
+        raise NotImplementedError
+
+    @staticmethod
+    def infer(input: Tensor, *, axes: tuple[int, ...], keep: bool) -> Tensor:
+        inside = len(set(axes)) == len(axes) and all(0 <= axis < input.rank for axis in axes)
+        require(inside, f"cannot reduce the dimensions {list(axes)} of {input}")
+        kept = [1 if i in axes else size for i, size in enumerate(input.shape) if keep or i not in axes]
+        return input.with_shape(kept)
+
+    @classmethod
+    def evaluate(cls, input: np.ndarray, *, axes: tuple[int, ...], keep: bool) -> np.ndarray:  # type: ignore[override]
+        return cls.numpy_function(input, axis=axes, keepdims=keep).astype(input.dtype)
+
+    @classmethod
+    def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:  # type: ignore[override]
+        result = cls.infer(input.tensor, axes=axes, keep=keep)
+        loops = identity_map(input.tensor.rank)
+        kept = [0 if i in axes else loop for i, loop in enumerate(loops) if keep or i not in axes]
+        return writer.generic(
+            [(input, loops)],
+            (writer.filled(result, cls.start(input.tensor.numpy_dtype)), kept),
+            ["reduction" if i in axes else "parallel" for i in range(input.tensor.rank)],
+            cls.combine,
+        )
+
+    @classmethod
+    def permuted(
+        cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Permutation]:
+        axes = tuple(sorted(permutation[axis] for axis in attributes["axes"]))
+        if attributes["keep"]:
+            return {**attributes, "axes": axes}, permutation
+        left = [i for i in permutation if i not in axes]
+        return {**attributes, "axes": axes}, tuple(int(i) for i in np.argsort(np.argsort(left)))
+
+
+class ReduceSum(Reduce, mnemonic="reduce_sum"):
+    """The sum over `axes`."""
+
+    numpy_function = np.sum
+
+    @staticmethod
+    def start(dtype: np.dtype) -> int:
+        return 0
+
+    @staticmethod
+    def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
+        return scalars.add(element, accumulator)
+
+
+class ReduceProduct(Reduce, mnemonic="reduce_product"):
+    """The product over `axes`."""
+
+    numpy_function = np.prod
+
+    @staticmethod
+    def start(dtype: np.dtype) -> int:
+        return 1
+
+    @staticmethod
+    def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
+        return scalars.multiply(element, accumulator)
+
+
+class ReduceMax(Reduce, mnemonic="reduce_max"):
+    """The largest element over `axes`."""
+
+    numpy_function = np.max
+
+    @staticmethod
+    def start(dtype: np.dtype) -> float | int:
+        return np.iinfo(dtype).min if np.issubdtype(dtype, np.integer) else float("-inf")
+
+    @staticmethod
+    def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
+        return scalars.maximum(element, accumulator)
+
+
+class ReduceMin(Reduce, mnemonic="reduce_min"):
+    """The smallest element over `axes`."""
+
+    numpy_function = np.min
+
+    @staticmethod
+    def start(dtype: np.dtype) -> float | int:
+        return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else float("inf")
+
+    @staticmethod
+    def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
+        return scalars.minimum(element, accumulator)
+
+
+class Softmax(Op, mnemonic="softmax"):
+    """e^(x - max) divided by its sum, along `axis`."""
+
+    axis: int
+
+    @staticmethod
+    def infer(input: Tensor, *, axis: int) -> Tensor:
+        require(input.is_float, f"needs a floating-point operand, got {input}")
+        require(0 <= axis < input.rank, f"axis {axis} is outside of {input}")
+        return input
+
+    @staticmethod
+    def evaluate(input: np.ndarray, *, axis: int) -> np.ndarray:
+        powers = np.exp(input - input.max(axis, keepdims=True))
+        return (powers / powers.sum(axis, keepdims=True)).astype(input.dtype)
+
+    @staticmethod
+    def lower(writer: CodeletWriter, input: Value, *, axis: int) -> Value:
+        empty = writer.empty(input.tensor)
+        return writer.write(
+            f"linalg.softmax dimension({axis}) ins({input.name} : {input.type}) outs({empty.name} : {empty.type}) "
+            f"-> {empty.type}",
+            input.tensor,
+        )
+
+    @classmethod
+    def permuted(
+        cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Permutation]:
+        return {"axis": permutation[attributes["axis"]]}, permutation

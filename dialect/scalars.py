@@ -1,0 +1,139 @@
+"""Scalar arithmetic inside a `linalg.generic`, spelled by element type: `add` is addf on floats and addi on integers."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+
+_FLOAT_BITS = {"f64": 64, "f32": 32, "f16": 16, "bf16": 16}
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """An SSA scalar; its dtype keeps the sign (`ui8`) that the MLIR type (`i8`) has not."""
+
+    name: str
+    dtype: str
+
+    @property
+    def type(self) -> str:
+        return self.dtype.replace("ui", "i")
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype in _FLOAT_BITS
+
+    @property
+    def is_unsigned(self) -> bool:
+        return self.dtype.startswith("ui") or self.dtype == "i1"
+
+    @property
+    def bits(self) -> int:
+        return _FLOAT_BITS[self.dtype] if self.is_float else int(self.dtype.lstrip("ui"))
+
+
+def literal(number: float | int | bool, dtype: str) -> str:
+    """How MLIR spells a constant of `dtype`; infinities and NaN go by their bits."""
+    if dtype == "index" or dtype not in (*_FLOAT_BITS, "i1"):
+        return str(int(number))
+    if dtype == "i1":
+        return "true" if number else "false"
+    if math.isfinite(number):
+        return f"{float(number):.17e}"
+    return _infinity(float(number), dtype)
+
+
+def _infinity(number: float, dtype: str) -> str:
+    if dtype == "bf16":
+        return f"0x{struct.pack('>f', number).hex()[:4].upper()}"
+    return f"0x{struct.pack({'f64': '>d', 'f32': '>f', 'f16': '>e'}[dtype], number).hex().upper()}"
+
+
+class Scalars:
+    """Writes scalar operations; the methods are the vocabulary of `Elementwise.scalar`."""
+
+    def __init__(self, prefix: str) -> None:
+        self.lines: list[str] = []
+        self._prefix = prefix.replace("%", "%s")
+
+    def write(self, operation: str, dtype: str) -> Scalar:
+        value = Scalar(f"{self._prefix}_{len(self.lines)}", dtype)
+        self.lines.append(f"{value.name} = {operation}")
+        return value
+
+    def constant(self, number: float | int | bool, dtype: str) -> Scalar:
+        return self.write(f"arith.constant {literal(number, dtype)} : {dtype.replace('ui', 'i')}", dtype)
+
+    def _binary(self, operation: str, a: Scalar, b: Scalar) -> Scalar:
+        return self.write(f"{operation} {a.name}, {b.name} : {a.type}", a.dtype)
+
+    def _by_type(self, a: Scalar, b: Scalar, floating: str, signed: str, unsigned: str | None = None) -> Scalar:
+        integer = unsigned if a.is_unsigned and unsigned else signed
+        return self._binary(f"arith.{floating if a.is_float else integer}", a, b)
+
+    def add(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "addf", "addi")
+
+    def subtract(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "subf", "subi")
+
+    def multiply(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "mulf", "muli")
+
+    def divide(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "divf", "divsi", "divui")
+
+    def maximum(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "maximumf", "maxsi", "maxui")
+
+    def minimum(self, a: Scalar, b: Scalar) -> Scalar:
+        return self._by_type(a, b, "minimumf", "minsi", "minui")
+
+    def bitwise(self, word: str, a: Scalar, b: Scalar) -> Scalar:
+        """`word` is and, or, xor."""
+        return self._binary(f"arith.{word}i", a, b)
+
+    def math(self, word: str, *arguments: Scalar) -> Scalar:
+        """A function of MLIR's math dialect, such as exp, tanh, erf, absf, powf."""
+        names = ", ".join(a.name for a in arguments)
+        return self.write(f"math.{word} {names} : {arguments[0].type}", arguments[0].dtype)
+
+    def compare(self, word: str, a: Scalar, b: Scalar) -> Scalar:
+        """`word` is eq, ne, lt, le, gt or ge; NaN compares as in numpy."""
+        if a.is_float:
+            return self.write(
+                f"arith.cmpf {'une' if word == 'ne' else 'o' + word}, {a.name}, {b.name} : {a.type}", "i1"
+            )
+        sign = "" if word in ("eq", "ne") else ("u" if a.is_unsigned else "s")
+        return self.write(f"arith.cmpi {sign}{word}, {a.name}, {b.name} : {a.type}", "i1")
+
+    def select(self, condition: Scalar, a: Scalar, b: Scalar) -> Scalar:
+        return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {a.type}", a.dtype)
+
+    def cast(self, a: Scalar, dtype: str) -> Scalar:
+        """Numeric conversion as numpy's astype: floats truncate toward zero, anything but zero is true."""
+        if a.dtype == dtype:
+            return a
+        if dtype == "i1":
+            return self.compare("ne", a, self.constant(0, a.dtype))
+        to = Scalar("", dtype)
+        operation = _conversion(a, to)
+        if operation is None:
+            return Scalar(a.name, dtype)
+        return self.write(f"arith.{operation} {a.name} : {a.type} to {to.type}", dtype)
+
+
+def _conversion(a: Scalar, to: Scalar) -> str | None:
+    """The arith cast from `a` to `to`; None when only the sign changes."""
+    if a.is_float and to.is_float:
+        return "extf" if to.bits > a.bits else "truncf"
+    if a.is_float:
+        return "fptoui" if to.is_unsigned else "fptosi"
+    if to.is_float:
+        return "uitofp" if a.is_unsigned else "sitofp"
+    if to.bits == a.bits:
+        return None
+    if to.bits < a.bits:
+        return "trunci"
+    return "extui" if a.is_unsigned else "extsi"

@@ -1,0 +1,268 @@
+"""Operations that slide a window over channels-last data: convolution and pooling of any number of dimensions.
+
+Data is [N, spatial…, C]. There is no padding here: a border is an `ipu.pad` of its own, which memory planning turns into
+a store to the interior of a larger buffer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from pyipu.dialect.definition import Op, require
+from pyipu.dialect.reduction import ReduceMax, ReduceSum
+from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.types import Tensor
+from pyipu.dialect.writer import CodeletWriter, Map, Value, identity_map
+
+
+def window_positions(
+    sizes: Sequence[int], window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[int, ...]:
+    """How many places the window takes in each spatial dimension; raises ValueError when it does not fit once."""
+    reach = [(extent - 1) * dilation + 1 for extent, dilation in zip(window, dilations, strict=True)]
+    for size, extent in zip(sizes, reach, strict=True):
+        require(extent <= size, f"a window that reaches {extent} does not fit into a dimension of {size}")
+    return tuple((size - extent) // stride + 1 for size, extent, stride in zip(sizes, reach, strides, strict=True))
+
+
+def windows_of(
+    input: np.ndarray, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> np.ndarray:
+    """All windows as a view: [N, positions…, C, window…]."""
+    reach = [(extent - 1) * dilation + 1 for extent, dilation in zip(window, dilations, strict=True)]
+    axes = tuple(range(1, 1 + len(window)))
+    views = np.lib.stride_tricks.sliding_window_view(input, reach, axes)
+    steps = (slice(None), *(slice(None, None, s) for s in strides), slice(None))
+    return views[(*steps, *(slice(None, None, d) for d in dilations))]
+
+
+def _window_map(spatial: int, strides: Sequence[int], dilations: Sequence[int], first_window_loop: int) -> list[str]:
+    """Indices of the spatial dimensions of the input: position * stride + place in the window * dilation."""
+    return [f"d{1 + i} * {strides[i]} + d{first_window_loop + i} * {dilations[i]}" for i in range(spatial)]
+
+
+class Conv(Op, mnemonic="conv"):
+    """Convolution of [N, spatial…, C] with weights [window…, C / groups, F]."""
+
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    groups: int = 1
+
+    @staticmethod
+    def infer(
+        input: Tensor, weights: Tensor, *, strides: tuple[int, ...], dilations: tuple[int, ...], groups: int
+    ) -> Tensor:
+        spatial = input.rank - 2
+        require(spatial >= 1 and weights.rank == input.rank, f"cannot convolve {input} with {weights}")
+        require(len(strides) == len(dilations) == spatial, f"needs {spatial} strides and dilations")
+        channels, filters = input.shape[-1], weights.shape[-1]
+        fits = groups > 0 and channels == weights.shape[-2] * groups and filters % groups == 0
+        require(fits, f"{channels} channels in {groups} groups do not fit weights {weights}")
+        require(input.dtype == weights.dtype, f"needs operands of one element type, got {input} and {weights}")
+        positions = window_positions(input.shape[1:-1], weights.shape[:-2], strides, dilations)
+        return input.with_shape((input.shape[0], *positions, filters))
+
+    @staticmethod
+    def evaluate(
+        input: np.ndarray,
+        weights: np.ndarray,
+        *,
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+        groups: int,
+    ) -> np.ndarray:
+        views = windows_of(input, weights.shape[:-2], strides, dilations)
+        spatial = len(strides)
+        split = views.reshape(*views.shape[: 1 + spatial], groups, -1, *views.shape[2 + spatial :])
+        grouped = weights.reshape(*weights.shape[:-1], groups, -1)
+        place, window = "xyz"[:spatial], "uvw"[:spatial]
+        result = np.einsum(f"n{place}gc{window},{window}cgf->n{place}gf", split, grouped, optimize=True)
+        return result.reshape(*result.shape[:-2], -1).astype(input.dtype)
+
+    @staticmethod
+    def lower(
+        writer: CodeletWriter,
+        input: Value,
+        weights: Value,
+        *,
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+        groups: int,
+    ) -> Value:
+        result = Conv.infer(input.tensor, weights.tensor, strides=strides, dilations=dilations, groups=groups)
+        if groups == 1:
+            return _dense_convolution(writer, input, weights, result, strides, dilations)
+        if weights.tensor.shape[-2] == 1 and groups == result.shape[-1]:
+            return _depthwise_convolution(writer, input, weights, result, strides, dilations)
+        return _grouped_convolution(writer, input, weights, result, strides, dilations, groups)
+
+
+def _multiply_add(scalars: Scalars, a: Scalar, b: Scalar, accumulator: Scalar) -> Scalar:
+    return scalars.add(accumulator, scalars.multiply(a, b))
+
+
+def _dense_convolution(
+    writer: CodeletWriter,
+    input: Value,
+    weights: Value,
+    result: Tensor,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> Value:
+    spatial = result.rank - 2
+    start = writer.filled(result, 0)
+    if spatial == 2:
+        attributes = _window_attributes(strides, dilations)
+        return writer.write(
+            f"linalg.conv_2d_nhwc_hwcf {{{attributes}}} ins({input.name}, {weights.name} : {input.type}, "
+            f"{weights.type}) outs({start.name} : {start.type}) -> {start.type}",
+            result,
+        )
+    window = [f"d{2 + spatial + i}" for i in range(spatial)]
+    channel = f"d{2 + 2 * spatial}"
+    source: Map = ["d0", *_window_map(spatial, strides, dilations, 2 + spatial), channel]
+    iterators = ["parallel"] * result.rank + ["reduction"] * (spatial + 1)
+    return writer.generic(
+        [(input, source), (weights, [*window, channel, f"d{1 + spatial}"])],
+        (start, identity_map(result.rank)),
+        iterators,
+        _multiply_add,
+    )
+
+
+def _window_attributes(strides: Sequence[int], dilations: Sequence[int]) -> str:
+    rank = len(strides)
+    return (
+        f"dilations = dense<{list(dilations)}> : tensor<{rank}xi64>, "
+        f"strides = dense<{list(strides)}> : tensor<{rank}xi64>"
+    )
+
+
+def _depthwise_convolution(
+    writer: CodeletWriter,
+    input: Value,
+    weights: Value,
+    result: Tensor,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+) -> Value:
+    spatial = result.rank - 2
+    weights = writer.reshape(weights, (*weights.tensor.shape[:-2], weights.tensor.shape[-1]))
+    start = writer.filled(result, 0)
+    if spatial == 2:
+        return writer.write(
+            f"linalg.depthwise_conv_2d_nhwc_hwc {{{_window_attributes(strides, dilations)}}} "
+            f"ins({input.name}, {weights.name} : {input.type}, {weights.type}) "
+            f"outs({start.name} : {start.type}) -> {start.type}",
+            result,
+        )
+    channel = f"d{1 + spatial}"
+    window = [f"d{2 + spatial + i}" for i in range(spatial)]
+    return writer.generic(
+        [
+            (input, ["d0", *_window_map(spatial, strides, dilations, 2 + spatial), channel]),
+            (weights, [*window, channel]),
+        ],
+        (start, identity_map(result.rank)),
+        ["parallel"] * result.rank + ["reduction"] * spatial,
+        _multiply_add,
+    )
+
+
+def _grouped_convolution(
+    writer: CodeletWriter,
+    input: Value,
+    weights: Value,
+    result: Tensor,
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    groups: int,
+) -> Value:
+    """One contraction with the group as one more parallel dimension: [N, spatial…, G, F / G]."""
+    spatial = result.rank - 2
+    split = (groups, result.shape[-1] // groups)
+    source = writer.reshape(input, (*input.tensor.shape[:-1], groups, input.tensor.shape[-1] // groups))
+    packed = writer.reshape(weights, (*weights.tensor.shape[:-1], *split))
+    start = writer.filled(result.with_shape((*result.shape[:-1], *split)), 0)
+    group, filter_, first = f"d{1 + spatial}", f"d{2 + spatial}", 3 + spatial
+    window, channel = [f"d{first + i}" for i in range(spatial)], f"d{first + spatial}"
+    grouped = writer.generic(
+        [
+            (source, ["d0", *_window_map(spatial, strides, dilations, first), group, channel]),
+            (packed, [*window, channel, group, filter_]),
+        ],
+        (start, identity_map(3 + spatial)),
+        ["parallel"] * (3 + spatial) + ["reduction"] * (spatial + 1),
+        _multiply_add,
+    )
+    return writer.reshape(grouped, result.shape)
+
+
+class Pool(Op):
+    """Base of the poolings: folds each window of each channel into one element."""
+
+    window: tuple[int, ...]
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+
+    numpy_function: ClassVar[Callable[..., np.ndarray]]
+    start: ClassVar[Callable[[np.dtype], Any]]
+    combine: ClassVar[Callable[[Scalars, Scalar, Scalar], Scalar]]
+
+    @staticmethod
+    def infer(
+        input: Tensor, *, window: tuple[int, ...], strides: tuple[int, ...], dilations: tuple[int, ...]
+    ) -> Tensor:
+        spatial = input.rank - 2
+        complete = spatial >= 1 and len(window) == len(strides) == len(dilations) == spatial
+        require(complete, f"needs one window size, stride and dilation for each spatial dimension of {input}")
+        positions = window_positions(input.shape[1:-1], window, strides, dilations)
+        return input.with_shape((input.shape[0], *positions, input.shape[-1]))
+
+    @classmethod
+    def evaluate(  # type: ignore[override]
+        cls,
+        input: np.ndarray,
+        *,
+        window: tuple[int, ...],
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+    ) -> np.ndarray:
+        views = windows_of(input, window, strides, dilations)
+        return cls.numpy_function(views, axis=tuple(range(-len(window), 0))).astype(input.dtype)
+
+    @classmethod
+    def lower(  # type: ignore[override]
+        cls,
+        writer: CodeletWriter,
+        input: Value,
+        *,
+        window: tuple[int, ...],
+        strides: tuple[int, ...],
+        dilations: tuple[int, ...],
+    ) -> Value:
+        result = cls.infer(input.tensor, window=window, strides=strides, dilations=dilations)
+        spatial = len(window)
+        shape_only = writer.empty(Tensor(tuple(window), input.tensor.dtype))
+        source: Map = ["d0", *_window_map(spatial, strides, dilations, 2 + spatial), f"d{1 + spatial}"]
+        return writer.generic(
+            [(input, source), (shape_only, [f"d{2 + spatial + i}" for i in range(spatial)])],
+            (writer.filled(result, cls.start(input.tensor.numpy_dtype)), identity_map(result.rank)),
+            ["parallel"] * result.rank + ["reduction"] * spatial,
+            lambda scalars, element, _, accumulator: cls.combine(scalars, element, accumulator),
+        )
+
+
+class MaxPool(Pool, mnemonic="max_pool"):
+    """The largest element of each window."""
+
+    numpy_function, start, combine = np.max, ReduceMax.start, ReduceMax.combine
+
+
+class SumPool(Pool, mnemonic="sum_pool"):
+    """The sum of each window."""
+
+    numpy_function, start, combine = np.sum, ReduceSum.start, ReduceSum.combine

@@ -1,0 +1,90 @@
+"""Constant folding: an op whose operands are all known at compile time becomes a constant or a parameter."""
+
+from __future__ import annotations
+
+import numpy as np
+from iree.compiler import ir
+
+from pyipu.dialect.definition import Op
+from pyipu.dialect.program import Constant, Parameter
+from pyipu.dialect.types import Tensor
+from pyipu.parameters import Parameters
+
+CONSTANT_ELEMENTS = 16
+"""Up to so many elements a known tensor stands in the IR; larger ones live in the parameter archive."""
+
+
+def is_known(value: ir.Value) -> bool:
+    """The value is a constant or a parameter."""
+    return isinstance(value.owner, Constant | Parameter)
+
+
+def known_value(value: ir.Value) -> np.ndarray | None:
+    """The elements of a constant that stands in the IR; None for anything else, parameters included."""
+    return value.owner.value if isinstance(value.owner, Constant) else None
+
+
+def add_known(array: np.ndarray, name: str, parameters: Parameters, location: ir.Location | None = None) -> ir.Value:
+    """Builds a constant, or a parameter called like `name`, that holds `array`; at the current insertion point."""
+    if array.size <= CONSTANT_ELEMENTS:
+        return Constant.create(value=array, location=location).result
+    key = parameters.unique(name)
+    parameters.add(key, array)
+    return Parameter.create(key=key, results=[Tensor.of(array)], location=location).result
+
+
+def fold(op: Op, parameters: Parameters) -> ir.Value | None:
+    """Builds what `op` computes as a known value before it, and returns that; None when it is not foldable.
+
+    Small results are computed now. Large ones become derived parameters, which are computed when they are needed.
+    """
+    foldable = op.pure and len(op.results) == 1 and not op.results_are_given and len(op.operands) > 0
+    if not foldable or not all(is_known(value) for value in op.operands):
+        return None
+    tensor = Tensor.parse(str(op.results[0].type))
+    in_text = all(isinstance(value.owner, Constant) for value in op.operands)
+    if not in_text and tensor.elements <= CONSTANT_ELEMENTS and not _available(op, parameters):
+        return None
+    with ir.InsertionPoint(op.operation):
+        if tensor.elements <= CONSTANT_ELEMENTS:
+            return Constant.create(value=_compute(op, parameters), location=op.location).result
+        return _derive(op, tensor, parameters)
+
+
+def _available(op: Op, parameters: Parameters) -> bool:
+    """IR read from text declares parameters without their elements: what needs those cannot be folded."""
+    keys = [value.owner.key for value in op.operands if isinstance(value.owner, Parameter)]
+    return all(parameters.has_value(key) for key in keys)
+
+
+def _derive(op: Op, tensor: Tensor, parameters: Parameters) -> ir.Value:
+    evaluate, attributes = type(op).evaluate, op.values
+    operands = [_source(value, parameters) for value in op.operands]
+    key = parameters.unique(_name(op))
+
+    def compute() -> np.ndarray:
+        return np.asarray(evaluate(*(get() for get in operands), **attributes))
+
+    parameters.derive(key, tensor.shape, tensor.numpy_dtype, compute)
+    return Parameter.create(key=key, results=[tensor], location=op.location).result
+
+
+def _compute(op: Op, parameters: Parameters) -> np.ndarray:
+    arrays = [_source(value, parameters)() for value in op.operands]
+    return np.asarray(type(op).evaluate(*arrays, **op.values))
+
+
+def _source(value: ir.Value, parameters: Parameters):  # type: ignore[no-untyped-def]
+    """A function that returns the elements of a known value."""
+    owner = value.owner
+    if isinstance(owner, Constant):
+        array = owner.value
+        return lambda: array
+    key = owner.key
+    return lambda: parameters[key]
+
+
+def _name(op: Op) -> str:
+    """A key that tells where the tensor comes from: the first parameter's key and what was done to it."""
+    keys = [value.owner.key for value in op.operands if isinstance(value.owner, Parameter)]
+    return f"{keys[0]}.{op.MNEMONIC}" if keys else f"{op.MNEMONIC}"

@@ -1,0 +1,33 @@
+"""What passes of one compilation share besides the IR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pyipu.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something that a pass decided or refused, and why."""
+
+    source: str
+    """The pass."""
+    where: str
+    """The location in the model, usually a node name."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.where}: {self.message}"
+
+
+@dataclass
+class Session:
+    """The weights, and what passes had to say."""
+
+    parameters: Parameters = field(default_factory=Parameters)
+    remarks: list[Remark] = field(default_factory=list)
+
+    def remark(self, source: str, where: object, message: str) -> None:
+        """Records a decision; `where` is an MLIR location or a name."""
+        self.remarks.append(Remark(source, str(where).removeprefix('loc("').removesuffix('")'), message))
