@@ -1,0 +1,104 @@
+"""Greedy placement: buffers in a fixed order, each into a gap between the neighbours that are already placed."""
+
+from __future__ import annotations
+
+from bisect import bisect, insort
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+
+import numpy as np
+
+from pyipu.passes.planning.problem import IntArray, Problem
+
+CONFLICT_LIMIT = 5_000_000
+"""Pairs of buffers up to which conflicts are listed: that takes about 0.5 GB."""
+
+Ranges = list[tuple[int, int]]
+
+
+def placements(problem: Problem) -> Iterator[tuple[str, IntArray]]:
+    """Each classic method with its offsets in units, best first on networks; none if there are too many conflicts."""
+    if problem.conflict_count > CONFLICT_LIMIT:
+        return
+    for name, order in orders(problem).items():
+        yield f"best fit by {name}", place(problem, order, best_fit=True)
+        yield f"first fit by {name}", place(problem, order, best_fit=False)
+
+
+def orders(problem: Problem) -> dict[str, list[int]]:
+    """Large buffers, large areas, long lives, or late starts first."""
+    duration = problem.last - problem.first
+    size, area = problem.size, problem.size * duration
+    return {
+        "size": np.lexsort((-duration, -size)).tolist(),
+        "area": np.lexsort((-size, -area)).tolist(),
+        "duration": np.lexsort((-size, -duration)).tolist(),
+        "latest start": np.lexsort((-size, -problem.first)).tolist(),
+    }
+
+
+def place(problem: Problem, order: Iterable[int], best_fit: bool, fixed: Mapping[int, int] | None = None) -> IntArray:
+    """Offsets, in units, of the buffers placed in `order`, each in its lowest or (best fit) its smallest gap.
+
+    `order` must hold every buffer but the `fixed` ones, which keep their offsets. Takes O(conflicts) steps plus a sort
+    per buffer. Greedy by size is the method of Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
+    Inference" (2020).
+    """
+    find_gap = _smallest_gap if best_fit else _lowest_gap
+    sizes, conflicts = problem.size.tolist(), problem.conflicts
+    occupied: list[Ranges] = [[] for _ in sizes]
+    fixed = fixed or {}
+    offsets = [-1] * problem.count
+    for buffer in chain(fixed, order):
+        offset = fixed[buffer] if buffer in fixed else find_gap(sorted(occupied[buffer]), sizes[buffer])
+        offsets[buffer] = offset
+        taken = (offset, offset + sizes[buffer])
+        for other in [other for other in conflicts[buffer] if offsets[other] < 0]:
+            occupied[other].append(taken)
+    return np.array(offsets, dtype=np.int64)
+
+
+def sweep(problem: Problem) -> IntArray:
+    """Offsets, in units, of a first fit in order of time, as a run-time allocator would do it.
+
+    Takes O(n · live buffers) steps and O(n) memory: it never lists the conflicts, so it suits any problem.
+    """
+    sizes, first, last = problem.size.tolist(), problem.first.tolist(), problem.last.tolist()
+    offsets = [0] * problem.count
+    ending: dict[int, Ranges] = {}
+    live: Ranges = []
+    clique = 0
+    for buffer in np.lexsort((-problem.size, problem.first)).tolist():
+        for ended in range(clique + 1, first[buffer] + 1):
+            _release(live, ending.pop(ended, []))
+        clique = first[buffer]
+        offsets[buffer] = offset = _lowest_gap(live, sizes[buffer])
+        taken = (offset, offset + sizes[buffer])
+        insort(live, taken)
+        ending.setdefault(last[buffer], []).append(taken)
+    return np.array(offsets, dtype=np.int64)
+
+
+def _release(live: Ranges, ended: Ranges) -> None:
+    for taken in ended:
+        del live[bisect(live, taken) - 1]
+
+
+def _lowest_gap(occupied: Ranges, size: int) -> int:
+    """The lowest offset at which `size` units are free between the occupied ranges, which are sorted."""
+    top = 0
+    for begin, end in occupied:
+        if begin - top >= size:
+            return top
+        top = max(top, end)
+    return top
+
+
+def _smallest_gap(occupied: Ranges, size: int) -> int:
+    """The offset of the smallest gap between the sorted occupied ranges that holds `size`, else their top."""
+    top, best, smallest = 0, -1, -1
+    for begin, end in occupied:
+        if begin - top >= size and (best < 0 or begin - top < smallest):
+            best, smallest = top, begin - top
+        top = max(top, end)
+    return top if best < 0 else best

@@ -1,0 +1,113 @@
+"""Which graph ops run together as one vertex: an anchor and the element-wise ops that follow it. Knows nothing of MLIR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+LONGEST_EXTENSION = 16
+"""How many element-wise ops may lie between one value and the next through which all data flows."""
+
+
+class Kind(Enum):
+    """What an op may be in a group."""
+
+    ANCHOR = "anchor"
+    """Starts a group and takes an epilogue."""
+    ALONE = "alone"
+    """A group of its own, without an epilogue."""
+    ELEMENTWISE = "elementwise"
+    """Extends a group, or starts one of element-wise ops only."""
+    OUTSIDE = "outside"
+    """Is no computation: known tensors, views, movement."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """An op in program order, with one result, which is named by the op's position."""
+
+    kind: Kind
+    operands: tuple[int, ...]
+    """Positions of the ops whose results it takes; what is no op's result is left out."""
+    shape: tuple[int, ...]
+    takes_prologue: int | None = None
+    """The operand, by position of its producer, through which an element-wise group may join in front."""
+    returned: bool = False
+    """The result leaves the function."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One vertex: positions of its ops in program order. The last one's result is the vertex's result."""
+
+    members: tuple[int, ...]
+
+
+def form_groups(nodes: Sequence[Node]) -> list[Group]:
+    """Groups in the order of their last members, which is an order in which they can run."""
+    users = _users(nodes)
+    taken: set[int] = set()
+    groups = []
+    for position, node in enumerate(nodes):
+        if node.kind is Kind.OUTSIDE or position in taken:
+            continue
+        members = _grow(position, nodes, users, taken)
+        taken.update(members)
+        groups.append(members)
+    merged = _join_prologues(groups, nodes, users)
+    return [Group(tuple(members)) for members in sorted(merged, key=lambda members: members[-1])]
+
+
+def _users(nodes: Sequence[Node]) -> list[list[int]]:
+    users: list[list[int]] = [[] for _ in nodes]
+    for position, node in enumerate(nodes):
+        for operand in dict.fromkeys(node.operands):
+            users[operand].append(position)
+    return users
+
+
+def _grow(start: int, nodes: Sequence[Node], users: list[list[int]], taken: set[int]) -> list[int]:
+    members = [start]
+    if nodes[start].kind is Kind.ALONE:
+        return members
+    while extension := _extension(members[-1], nodes, users):
+        if taken.intersection(extension):
+            break
+        members += extension
+    return members
+
+
+def _extension(tail: int, nodes: Sequence[Node], users: list[list[int]]) -> list[int] | None:
+    """The fewest element-wise ops after `tail` behind which one single value is live again; None if there are none.
+
+    All of them have the tail's shape, and nothing but them reads the values in between.
+    """
+    members: list[int] = []
+    waiting = set(users[tail])
+    while waiting and len(members) < LONGEST_EXTENSION:
+        position = min(waiting)
+        node = nodes[position]
+        if node.kind is not Kind.ELEMENTWISE or node.shape != nodes[tail].shape:
+            return None
+        if any(nodes[inner].returned for inner in (tail, *members)):
+            return None
+        members.append(position)
+        waiting = (waiting - {position}) | set(users[position])
+        if waiting == set(users[position]):
+            return members
+    return None
+
+
+def _join_prologues(groups: list[list[int]], nodes: Sequence[Node], users: list[list[int]]) -> list[list[int]]:
+    """Puts an element-wise group in front of the only vertex that reads it, where that vertex takes a prologue."""
+    by_tail = {members[-1]: members for members in groups}
+    for members in groups:
+        source = nodes[members[0]].takes_prologue
+        prologue = by_tail.get(source) if source is not None else None
+        if prologue is None or source is None or nodes[source].returned:
+            continue
+        if nodes[prologue[0]].kind is Kind.ELEMENTWISE and users[source] == [members[0]]:
+            del by_tail[source]
+            by_tail[members[-1]] = members = [*prologue, *members]
+    return list(by_tail.values())

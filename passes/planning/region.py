@@ -1,0 +1,71 @@
+"""Where a tensor lies inside a buffer: slices, interiors and reshapes without a copy, as plain arithmetic."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Region:
+    """Part of a buffer of elements.
+
+    From element `start` on the buffer holds a row-major tensor of shape `whole`; the region is the strided slice of it
+    with `offsets`, `sizes` and `strides`.
+    """
+
+    start: int
+    whole: tuple[int, ...]
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @staticmethod
+    def all_of(shape: tuple[int, ...]) -> Region:
+        """The whole of a buffer that holds one tensor of `shape`."""
+        return Region(0, shape, (0,) * len(shape), shape, (1,) * len(shape))
+
+    @property
+    def is_whole(self) -> bool:
+        """The region is all of the tensor that starts at `start`, without gaps."""
+        return self.sizes == self.whole
+
+    def slice(self, offsets: tuple[int, ...], sizes: tuple[int, ...], strides: tuple[int, ...]) -> Region:
+        """The slice of this region that `ipu.slice` would take."""
+        moved = tuple(a + b * s for a, b, s in zip(self.offsets, offsets, self.strides, strict=True))
+        steps = tuple(a * b for a, b in zip(self.strides, strides, strict=True))
+        return replace(self, offsets=moved, sizes=sizes, strides=steps)
+
+    def reshape(self, shape: tuple[int, ...], granularity: int = 1) -> Region | None:
+        """The same elements under another shape; None when they are not in one piece.
+
+        A piece that starts inside `whole` is taken only when its distance is a multiple of `granularity` elements.
+        """
+        if self.is_whole:
+            return replace(Region.all_of(shape), start=self.start)
+        distance = self._distance()
+        if distance is None or distance % granularity:
+            return None
+        return replace(Region.all_of(shape), start=self.start + distance)
+
+    def _distance(self) -> int | None:
+        """Elements of `whole` in front of the region if it is one piece of memory, else None."""
+        if any(stride != 1 for stride, size in zip(self.strides, self.sizes, strict=True) if size > 1):
+            return None
+        leading = next((i for i, size in enumerate(self.sizes) if size != 1), len(self.sizes))
+        if any(self.sizes[i] != self.whole[i] for i in range(leading + 1, len(self.sizes))):
+            return None
+        pitches = [math.prod(self.whole[i + 1 :]) for i in range(len(self.whole))]
+        return sum(offset * pitch for offset, pitch in zip(self.offsets, pitches, strict=True))
+
+    def place(self, inner: Region, granularity: int = 1) -> Region | None:
+        """Where `inner`, a region of a buffer of its own, lies once that buffer is stored in this region.
+
+        None when the buffer cannot be stored so: it is seen under another shape, and this region is not one piece.
+        """
+        if inner.start == 0 and inner.whole == self.sizes:
+            return self.slice(inner.offsets, inner.sizes, inner.strides)
+        base = self.reshape((math.prod(self.sizes),), granularity)
+        if base is None:
+            return None
+        return replace(inner, start=base.start + inner.start)

@@ -1,0 +1,181 @@
+"""Memory allocation: known optima, refusals, determinism, random problems and problems like neural networks."""
+
+import random
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pyipu.passes.planning.allocation import Interval, allocate, lower_bound
+from pyipu.passes.planning.validation import validate
+
+KIB = 1024
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> list[Interval]:
+    """Up to 24 intervals over 12 steps, with sizes from zero to a few alignments."""
+    ranges = draw(st.lists(st.tuples(st.integers(0, 11), st.integers(1, 12), st.integers(0, 300)), max_size=24))
+    return [Interval(f"b{index}", start, start + life, size) for index, (start, life, size) in enumerate(ranges)]
+
+
+def network(seed: int, count: int) -> list[Interval]:
+    """The buffers of a random network in execution order: chains, residuals, branches and dense blocks."""
+    rng = random.Random(seed)
+    sizes, last_use = [rng.choice([64, 128, 256]) * 56 * 56], [0]
+
+    def buffer(size: float, *operands: int) -> int:
+        sizes.append(max(1, int(size)))
+        last_use.append(len(sizes) - 1)
+        for operand in operands:
+            last_use[operand] = len(sizes) - 1
+        return len(sizes) - 1
+
+    def chain(x: int, length: int) -> int:
+        for _ in range(length):
+            x = buffer(sizes[x] * rng.choice([0.25, 0.5, 1, 2]), x)
+        return x
+
+    def residual(x: int) -> int:
+        return buffer(sizes[x], x, chain(x, rng.randint(1, 3)))
+
+    def branches(x: int) -> int:
+        ends = [chain(x, rng.randint(1, 3)) for _ in range(rng.randint(2, 5))]
+        return buffer(sum(sizes[end] for end in ends) / 2, x, *ends)
+
+    def dense_block(x: int) -> int:
+        features, growth = [x], sizes[x] * rng.choice([0.1, 0.25])
+        for _ in range(rng.randint(2, 6)):
+            features.append(chain(buffer(sum(sizes[feature] for feature in features), *features), 1))
+            sizes[features[-1]] = int(growth) + 1
+        return buffer(sizes[x], *features)
+
+    x = 0
+    while len(sizes) < count:
+        x = rng.choice([residual, branches, dense_block])(x)
+        x = buffer(rng.uniform(0.5, 1.5) * sizes[0], x)
+    return [Interval(f"v{step}", step, last_use[step] + 1, size) for step, size in enumerate(sizes)]
+
+
+def hill(levels: int) -> list[Interval]:
+    """Buffers that begin one after the other and end in the reverse order: any placement as a stack is optimal."""
+    return [Interval(f"b{level}", level, 2 * levels - level, 64 * (level + 1)) for level in range(levels)]
+
+
+def test_no_intervals_need_no_memory():
+    allocation = allocate([])
+    assert (allocation.offsets, allocation.peak, allocation.lower_bound) == ({}, 0, 0)
+    assert allocation.proved_optimal
+
+
+def test_intervals_that_only_touch_share_their_bytes():
+    allocation = allocate([Interval("a", 0, 2, 128), Interval("b", 2, 3, 64)])
+    assert allocation.offsets == {"a": 0, "b": 0}
+    assert allocation.peak == 128
+
+
+def test_sizes_are_rounded_up_to_the_alignment():
+    allocation = allocate([Interval("a", 0, 2, 1), Interval("b", 1, 3, 65)], alignment=64)
+    assert allocation.peak == allocation.lower_bound == 192
+    assert all(offset % 64 == 0 for offset in allocation.offsets.values())
+
+
+def test_an_interval_without_bytes_gets_an_offset_and_takes_no_room():
+    allocation = allocate([Interval("a", 0, 3, 64), Interval("nothing", 0, 3, 0), Interval("b", 0, 3, 64)])
+    assert set(allocation.offsets) == {"a", "nothing", "b"}
+    assert allocation.peak == 128
+
+
+def test_a_hill_is_placed_at_its_lower_bound():
+    allocation = allocate(hill(20))
+    validate(hill(20), allocation)
+    assert allocation.peak == 64 * sum(range(1, 21))
+
+
+def test_the_search_solves_what_defeats_every_greedy_order():
+    tight = [(6, 10, 3), (4, 7, 2), (1, 5, 4), (5, 7, 2), (7, 12, 4)]
+    intervals = [Interval(f"b{index}", *interval) for index, interval in enumerate(tight)]
+    allocation = allocate(intervals, alignment=1)
+    validate(intervals, allocation, alignment=1)
+    assert (allocation.method, allocation.peak) == ("beam search", 7)
+
+
+def test_the_lower_bound_is_the_largest_load():
+    intervals = [Interval("a", 0, 3, 100), Interval("b", 2, 5, 10), Interval("c", 3, 4, 95)]
+    assert lower_bound(intervals, alignment=1) == 110
+    assert lower_bound(intervals, alignment=64) == 192
+    assert lower_bound([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("interval", "message"),
+    [
+        (Interval("late", 3, 3, 64), "'late' ends at 3, not after its start 3"),
+        (Interval("hole", 0, 1, -1), "'hole' has the negative size -1"),
+    ],
+)
+def test_a_broken_interval_is_refused_by_name(interval: Interval, message: str):
+    with pytest.raises(ValueError, match=message):
+        allocate([Interval("fine", 0, 1, 64), interval])
+    with pytest.raises(ValueError, match=message):
+        lower_bound([interval])
+
+
+def test_repeated_names_and_alignments_below_one_are_refused():
+    with pytest.raises(ValueError, match="'a' appears twice"):
+        allocate([Interval("a", 0, 1, 64), Interval("a", 1, 2, 64)])
+    with pytest.raises(ValueError, match="alignment is 0 bytes"):
+        allocate([Interval("a", 0, 1, 64)], alignment=0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems(), st.sampled_from([1, 16, 64]))
+def test_every_allocation_is_valid_and_no_smaller_than_its_bound(intervals: list[Interval], alignment: int):
+    allocation = allocate(intervals, alignment=alignment, time_limit=0.05)
+    validate(intervals, allocation, alignment)
+    assert allocation.lower_bound == lower_bound(intervals, alignment) <= allocation.peak
+    assert allocation.peak % alignment == 0
+    assert allocation.peak <= sum(-(-interval.size // alignment) * alignment for interval in intervals)
+
+
+@pytest.mark.parametrize("count", [60, 200])
+def test_networks_reach_the_lower_bound(count: int):
+    allocations = [_validated(network(seed, count)) for seed in range(100)]
+    assert sum(allocation.proved_optimal for allocation in allocations) >= 99
+
+
+def _validated(intervals: list[Interval]):
+    allocation = allocate(intervals, time_limit=1.0)
+    validate(intervals, allocation)
+    return allocation
+
+
+def test_equal_inputs_give_equal_plans():
+    needs_search = [intervals for intervals in map(network, range(40), [200] * 40) if _is_hard(intervals)]
+    assert needs_search
+    for intervals in needs_search:
+        assert allocate(intervals, time_limit=30, seed=3) == allocate(intervals, time_limit=30, seed=3)
+
+
+def _is_hard(intervals: list[Interval]) -> bool:
+    return allocate(intervals).method == "beam search"
+
+
+def test_the_time_limit_ends_the_search():
+    rng = random.Random(0)
+    intervals = [Interval(f"b{i}", i, i + rng.randint(1, 60), rng.randint(1, 64 * KIB)) for i in range(300)]
+    before = time.monotonic()
+    allocation = allocate(intervals, alignment=1, time_limit=0.3)
+    assert time.monotonic() - before < 2
+    validate(intervals, allocation, alignment=1)
+
+
+def test_a_hundred_thousand_intervals_take_seconds():
+    rng = random.Random(0)
+    intervals = [Interval(f"b{i}", i, i + rng.randint(1, 12), rng.randint(1, 64 * KIB)) for i in range(100_000)]
+    before = time.monotonic()
+    allocation = allocate(intervals, time_limit=1.0)
+    assert time.monotonic() - before < 10
+    validate(intervals, allocation)
+    assert allocation.lower_bound / allocation.peak > 0.8

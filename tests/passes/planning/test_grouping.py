@@ -1,0 +1,59 @@
+"""Grouping on small graphs, written as nodes in program order."""
+
+from pyipu.passes.planning.grouping import Kind, Node, form_groups
+
+SHAPE = (1, 8, 8, 4)
+
+
+def anchor(*operands, **more):
+    return Node(Kind.ANCHOR, operands, SHAPE, **more)
+
+
+def elementwise(*operands, shape=SHAPE, **more):
+    return Node(Kind.ELEMENTWISE, operands, shape, **more)
+
+
+def groups(*nodes):
+    return [group.members for group in form_groups(nodes)]
+
+
+def test_an_epilogue_joins_its_anchor():
+    assert groups(anchor(), elementwise(0), elementwise(1)) == [(0, 1, 2)]
+
+
+def test_a_residual_joins_the_first_of_both_and_runs_after_the_other():
+    assert groups(anchor(), anchor(), elementwise(0, 1)) == [(1,), (0, 2)]
+
+
+def test_a_value_read_twice_inside_the_epilogue_does_not_end_it():
+    hard_swish = [anchor(), elementwise(0), elementwise(1), elementwise(0, 2)]
+    assert groups(*hard_swish) == [(0, 1, 2, 3)]
+
+
+def test_a_value_that_another_anchor_reads_ends_the_group():
+    assert groups(anchor(), elementwise(0), anchor(1), elementwise(1)) == [(0, 1), (2,), (3,)]
+
+
+def test_a_returned_value_ends_the_group():
+    assert groups(anchor(returned=True), elementwise(0, returned=True)) == [(0,), (1,)]
+
+
+def test_another_shape_ends_the_group():
+    assert groups(anchor(), elementwise(0, shape=(2, 8, 8, 4))) == [(0,), (1,)]
+
+
+def test_an_op_that_stands_alone_takes_no_epilogue():
+    assert groups(Node(Kind.ALONE, (), SHAPE), elementwise(0)) == [(0,), (1,)]
+
+
+def test_movement_and_known_tensors_are_in_no_group():
+    assert groups(Node(Kind.OUTSIDE, (), SHAPE), anchor(0), Node(Kind.OUTSIDE, (1,), SHAPE), anchor(2)) == [(1,), (3,)]
+
+
+def test_a_prologue_joins_the_only_vertex_that_reads_it():
+    assert groups(elementwise(), elementwise(0), anchor(1, takes_prologue=1)) == [(0, 1, 2)]
+
+
+def test_a_prologue_that_others_read_stays_alone():
+    nodes = [elementwise(), anchor(0, takes_prologue=0), anchor(0, takes_prologue=0)]
+    assert groups(*nodes) == [(0,), (1,), (2,)]
