@@ -41,5 +41,9 @@ class CompilationError(Error):
     """IREE rejected what pyipu emitted; this is a bug in pyipu, and the message says where to find the IR."""
 
 
+class ExecutionError(Error):
+    """The device failed while it loaded or ran a model that was compiled well, for example for lack of memory."""
+
+
 class PlanError(Error):
     """A memory plan is not valid; this is a bug in pyipu."""

@@ -1,0 +1,80 @@
+"""Runs iree-compile on `stream` IR. It is a process of its own, so that its crash is an error and not our end."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from iree.compiler.tools.binaries import find_tool
+
+from pyipu.errors import CompilationError, TargetError
+from pyipu.targets.target import Target
+
+_TRIVIAL = """func.func @exp(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = math.exp %x : tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+"""
+
+
+def compile_stream(text: str, target: Target, flags: Sequence[str] = ()) -> bytes:
+    """Compiles a module in IREE's `stream` dialect to the bytes of a .vmfb.
+
+    The module names its device with `device_attribute(target)`; `flags` are further ones for iree-compile.
+
+    Raises:
+        CompilationError: IREE rejects the module or crashes; the message names the file in which the module is kept.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="pyipu-"))
+    source, module = folder / "main.mlir", folder / "main.vmfb"
+    source.write_text(text)
+    process = _iree_compile([str(source), "--compile-from=stream", "-o", str(module), *flags])
+    if process.returncode != 0 or not module.exists():
+        raise CompilationError(
+            f"IREE cannot compile what pyipu emitted for target {target.name!r}: {_reason(process)}; "
+            f"the IR is in {source}, please report it as a bug in pyipu"
+        )
+    result = module.read_bytes()
+    shutil.rmtree(folder)
+    return result
+
+
+def device_attribute(target: Target) -> str:
+    """The `#hal.device.target<…>` attribute that IREE itself makes for the target's flags.
+
+    Raises:
+        TargetError: IREE does not know the value of one of the target's options.
+    """
+    return _device_attribute(target.name, target.flags)
+
+
+@functools.cache
+def _device_attribute(name: str, flags: tuple[str, ...]) -> str:
+    process = _iree_compile(["-", "--compile-to=stream", *flags], _TRIVIAL)
+    found = re.search(r"util\.global private @__device_0 = (.*) : !hal\.device", process.stdout)
+    # For a processor that it does not know IREE may leave the configuration `{…}` out and go on.
+    if process.returncode == 0 and found and "{" in found[1]:
+        return found[1]
+    reason = "it has no description of this device" if found else _reason(process)
+    raise TargetError(f"IREE cannot compile for target {name!r} with {' '.join(flags)}: {reason}")
+
+
+def _iree_compile(arguments: Sequence[str], text: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [find_tool("iree-compile"), *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, errors="replace", check=False)
+
+
+def _reason(process: subprocess.CompletedProcess[str]) -> str:
+    error = re.search(r"^.*\berror: .*$", process.stderr, re.MULTILINE)
+    if error:
+        return error[0].strip()
+    if process.returncode < 0:
+        return f"iree-compile crashed ({signal.Signals(-process.returncode).name})"
+    said = process.stderr.strip().splitlines()
+    return said[0] if said else f"iree-compile ended with exit status {process.returncode}"

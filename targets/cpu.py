@@ -1,0 +1,20 @@
+"""The processor: native code in IREE's own ELF format, run by a pool of threads."""
+
+from pyipu.targets.target import Option, Target, planned_stages
+
+CPU = Target(
+    name="cpu",
+    description="native code for a processor, run by a pool of threads",
+    driver="local-task",
+    alignment=64,
+    stages=planned_stages(64),
+    device_flags=("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"),
+    options=(
+        Option(
+            name="cpu",
+            flag="--iree-llvmcpu-target-cpu",
+            value="host",
+            description='the processor: "host", "generic", or a name that LLVM knows, such as "znver4" or "x86-64-v3"',
+        ),
+    ),
+)

@@ -1,0 +1,79 @@
+"""A target is data: the options of IREE's code generator, and an ordered table of stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from pyipu.errors import TargetError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the compilation: a name, and the pass pipeline that it runs, such as `"canonicalize,layout"`."""
+
+    name: str
+    pipeline: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing that a user may choose about a target: `flag` is the iree-compile flag that takes `value`."""
+
+    name: str
+    flag: str
+    value: str
+    description: str
+
+    @property
+    def text(self) -> str:
+        """The option as iree-compile takes it."""
+        return f"{self.flag}={self.value}"
+
+
+def planned_stages(alignment: int) -> tuple[Stage, ...]:
+    """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes."""
+    return (
+        Stage("graph", "ipu-canonicalize,ipu-layout,ipu-canonicalize"),
+        Stage("vertices", "ipu-fuse"),
+        Stage("memory", f"ipu-inplace{{alignment={alignment}}},ipu-allocate{{alignment={alignment}}}"),
+        Stage("code", "ipu-outline"),
+    )
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a compiled model runs, and how it gets there.
+
+    `driver` is the IREE runtime driver, or "" if what is compiled cannot run here; `alignment` is in bytes, and
+    every buffer of the arena starts at a multiple of it.
+    """
+
+    name: str
+    description: str
+    driver: str
+    alignment: int
+    device_flags: tuple[str, ...]
+    stages: tuple[Stage, ...]
+    options: tuple[Option, ...] = ()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Everything that iree-compile must be told to generate code for this target."""
+        return *self.device_flags, *(option.text for option in self.options)
+
+    def with_options(self, **values: str) -> Target:
+        """This target with other option values, as in `cpu.with_options(cpu="znver4")`.
+
+        Raises:
+            TargetError: an option is not one of this target's.
+        """
+        unknown = [name for name in values if name not in {option.name for option in self.options}]
+        if unknown:
+            raise TargetError(f"target {self.name!r} has no option {unknown[0]!r}; {self._choices()}")
+        chosen = tuple(replace(option, value=values.get(option.name, option.value)) for option in self.options)
+        return replace(self, options=chosen)
+
+    def _choices(self) -> str:
+        if not self.options:
+            return "it has no options"
+        return f"its options are {', '.join(option.name for option in self.options)}"
