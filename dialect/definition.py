@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from iree.compiler import _mlir_libs, ir
 
 from pyipu.dialect.attributes import KINDS, Kind
-from pyipu.dialect.types import Tensor, Type, mlir_type, parse_type
+from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type
 from pyipu.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _mlir = _mlir_libs._mlir
 
 Permutation = tuple[int, ...]
 """As in `numpy.transpose`: dimension i of the result is dimension `permutation[i]` of the operand."""
+
+_TYPES = {type_.__name__: type_ for type_ in (Tensor, Ref, Buffer)}
 
 OPS: dict[str, type[Op]] = {}
 """Every declared op by its full name, such as `ipu.conv`."""
@@ -65,12 +68,15 @@ class Op(ir.OpView):
     DEFAULTS: ClassVar[dict[str, Any]] = {}
     OPTIONAL: ClassVar[frozenset[str]] = frozenset()
     OPERANDS: ClassVar[tuple[str, ...]] = ()
+    OPERAND_TYPES: ClassVar[tuple[tuple[type[Type], ...], ...]] = ()
     VARIADIC: ClassVar[bool] = False
 
     elementwise: ClassVar[bool] = False
     """Each element of the result depends on the elements at its own (broadcast) position alone."""
     movement: ClassVar[bool] = False
     """The result holds operands' elements (and perhaps a constant border): buffers may alias instead of copying."""
+    accumulates: ClassVar[bool] = False
+    """Lowers to a sum that starts from `CodeletWriter.accumulator`, so that it can be added to a tensor in place."""
     pure: ClassVar[bool] = True
     """Has no effect but its results, so an unused one is dead and two equal ones are one."""
     has_result: ClassVar[bool] = True
@@ -79,7 +85,7 @@ class Op(ir.OpView):
 
     def __init_subclass__(cls, mnemonic: str = "", **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        annotations = cls.__dict__.get("__annotations__", {})
+        annotations = inspect.get_annotations(cls)
         required = {name: text.removesuffix(" | None") for name, text in annotations.items()}
         own = {name: KINDS[text] for name, text in required.items() if text in KINDS}
         cls.KINDS = {**cls.KINDS, **own}
@@ -96,6 +102,7 @@ class Op(ir.OpView):
         operands = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.VAR_POSITIONAL)]
         cls.MNEMONIC = mnemonic
         cls.OPERANDS = tuple(p.name for p in operands)
+        cls.OPERAND_TYPES = tuple(_types_named(p.annotation) for p in operands)
         cls.VARIADIC = any(p.kind == p.VAR_POSITIONAL for p in operands)
         cls.OPERATION_NAME = f"ipu.{mnemonic}"
         OPS[cls.OPERATION_NAME] = cls
@@ -160,10 +167,19 @@ class Op(ir.OpView):
         """The types of all results, in order."""
         if not cls.VARIADIC and len(operands) != len(cls.OPERANDS):
             raise ValueError(f"expects {len(cls.OPERANDS)} operands ({', '.join(cls.OPERANDS)}), got {len(operands)}")
+        cls._check_operands(operands)
         inferred = cls.infer(*operands, **attributes)
         if cls.results_are_given:
             return list(given or ())
         return list(inferred) if isinstance(inferred, tuple) else [inferred]
+
+    @classmethod
+    def _check_operands(cls, operands: Sequence[Type]) -> None:
+        """`infer` may rely on its signature: a graph op takes tensors, an op of a placed program references."""
+        accepted = cycle(cls.OPERAND_TYPES) if cls.VARIADIC else cls.OPERAND_TYPES
+        for operand, types in zip(operands, accepted, strict=False):
+            expected = " or ".join(type_.__name__.lower() for type_ in types)
+            require(isinstance(operand, types), f"takes operands of type {expected}, got {operand}")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -176,17 +192,21 @@ class Op(ir.OpView):
 
     def check(self) -> None:
         """Raises VerificationError when this op breaks its own declaration."""
-        for name in self.KINDS.keys() - self.OPTIONAL:
-            if name not in self.operation.attributes:
+        for name in self.KINDS:
+            if name not in self.OPTIONAL and name not in self.operation.attributes:
                 raise VerificationError(f"'{self.OPERATION_NAME}' op lacks the attribute '{name}'")
-        results = [parse_type(value.type) for value in self.results]
         try:
+            results = [parse_type(value.type) for value in self.results]
             expected = self.result_types(self.operand_types, self.values, results)
         except (ValueError, TypeError) as error:
             raise VerificationError(f"'{self.OPERATION_NAME}' op {error}") from error
         if expected != results:
             listed = ", ".join(str(type_) for type_ in expected)
             raise VerificationError(f"'{self.OPERATION_NAME}' op should have the result type {listed}")
+
+
+def _types_named(annotation: str) -> tuple[type[Type], ...]:
+    return tuple(_TYPES[name] for name in annotation.split(" | "))
 
 
 def require(condition: bool, sentence: str) -> None:

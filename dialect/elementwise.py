@@ -130,6 +130,8 @@ class Abs(Unary, mnemonic="abs"):
 
     @staticmethod
     def scalar(scalars: Scalars, x: Scalar) -> Scalar:
+        if x.is_unsigned:
+            return x
         return scalars.math("absf" if x.is_float else "absi", x)
 
 
@@ -354,7 +356,23 @@ class Power(Binary, mnemonic="power"):
 
     @staticmethod
     def scalar(scalars: Scalars, left: Scalar, right: Scalar) -> Scalar:
-        return scalars.math("powf", left, right)
+        # IREE computes powf through a logarithm: the sign of a negative base comes from the exponent's parity.
+        magnitude = _power_of_magnitude(scalars, left, right)
+        halved = scalars.multiply(right, scalars.constant(0.5, left.dtype))
+        is_even = scalars.compare("eq", scalars.math("floor", halved), halved)
+        is_whole = scalars.compare("eq", scalars.math("floor", right), right)
+        signed = scalars.select(is_even, magnitude, Negate.scalar(scalars, magnitude))
+        real = scalars.select(is_whole, signed, scalars.constant(float("nan"), left.dtype))
+        return scalars.select(scalars.compare("lt", left, scalars.constant(0, left.dtype)), real, magnitude)
+
+
+def _power_of_magnitude(scalars: Scalars, base: Scalar, exponent: Scalar) -> Scalar:
+    """|base| to the power exponent; 1 for 0 to the power 0 and for 1 to the power infinity."""
+    one, magnitude = scalars.constant(1, base.dtype), scalars.math("absf", base)
+    is_flat = scalars.compare("eq", magnitude, one)
+    is_constant = scalars.compare("eq", exponent, scalars.constant(0, base.dtype))
+    power = scalars.math("powf", magnitude, exponent)
+    return scalars.select(scalars.bitwise("or", is_flat, is_constant), one, power)
 
 
 class Comparison(Binary):

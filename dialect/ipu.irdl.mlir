@@ -8,362 +8,436 @@ irdl.dialect @ipu {
     irdl.parameters(tensor: %0)
   }
   irdl.operation @abs {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @add {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @allocate {
-    %any = irdl.any
+    %result = irdl.any
     %space = irdl.base "#builtin.string"
     %size = irdl.base "#builtin.integer"
-    irdl.results(result: %any)
+    irdl.results(result: %result)
     irdl.attributes { "space" = %space, "size" = %size }
   }
   irdl.operation @and {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
+  }
+  irdl.operation @border {
+    %padded = irdl.any
+    %inside = irdl.any
+    %value = irdl.base "#builtin.float"
+    irdl.operands(padded: %padded, inside: %inside)
+    irdl.results()
+    irdl.attributes { "value" = %value }
   }
   irdl.operation @broadcast {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %shape = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "shape" = %shape }
   }
   irdl.operation @cast {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %dtype = irdl.base "#builtin.string"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "dtype" = %dtype }
   }
   irdl.operation @ceil {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @clip {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %low = irdl.base "#builtin.float"
     %high = irdl.base "#builtin.float"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "low" = %low, "high" = %high }
   }
   irdl.operation @concat {
-    %any = irdl.any
+    %inputs = irdl.any
+    %result = irdl.any
     %axis = irdl.base "#builtin.integer"
-    irdl.operands(inputs: variadic %any)
-    irdl.results(result: %any)
+    irdl.operands(inputs: variadic %inputs)
+    irdl.results(result: %result)
     irdl.attributes { "axis" = %axis }
   }
   irdl.operation @constant {
-    %any = irdl.any
+    %result = irdl.any
     %value = irdl.base "#builtin.dense_typed_elements"
-    irdl.results(result: %any)
+    irdl.results(result: %result)
     irdl.attributes { "value" = %value }
   }
   irdl.operation @conv {
-    %any = irdl.any
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
     %strides = irdl.base "#builtin.dense_array"
     %dilations = irdl.base "#builtin.dense_array"
     %groups = irdl.base "#builtin.integer"
-    irdl.operands(input: %any, weights: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
     irdl.attributes { "strides" = %strides, "dilations" = %dilations, "groups" = %groups }
   }
   irdl.operation @divide {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @einsum {
-    %any = irdl.any
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
     %equation = irdl.base "#builtin.string"
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
     irdl.attributes { "equation" = %equation }
   }
   irdl.operation @equal {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @erf {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @execute {
-    %any = irdl.any
+    %references = irdl.any
     %codelet = irdl.base "#builtin.symbol_ref"
     %writes = irdl.base "#builtin.integer"
-    irdl.operands(references: variadic %any)
+    irdl.operands(references: variadic %references)
     irdl.results()
     irdl.attributes { "codelet" = %codelet, "writes" = %writes }
   }
   irdl.operation @exp {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
-  }
-  irdl.operation @fill {
-    %any = irdl.any
-    %value = irdl.base "#builtin.float"
-    irdl.operands(target: %any)
-    irdl.results()
-    irdl.attributes { "value" = %value }
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @floor {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @gather {
-    %any = irdl.any
+    %data = irdl.any
+    %indices = irdl.any
+    %result = irdl.any
     %axis = irdl.base "#builtin.integer"
-    irdl.operands(data: %any, indices: %any)
-    irdl.results(result: %any)
+    irdl.operands(data: %data, indices: %indices)
+    irdl.results(result: %result)
     irdl.attributes { "axis" = %axis }
   }
   irdl.operation @greater {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @greater_or_equal {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @hard_sigmoid {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %slope = irdl.base "#builtin.float"
     %offset = irdl.base "#builtin.float"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "slope" = %slope, "offset" = %offset }
   }
   irdl.operation @leaky_relu {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %slope = irdl.base "#builtin.float"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "slope" = %slope }
   }
   irdl.operation @less {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @less_or_equal {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @log {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @matmul {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @max_pool {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %window = irdl.base "#builtin.dense_array"
     %strides = irdl.base "#builtin.dense_array"
     %dilations = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "window" = %window, "strides" = %strides, "dilations" = %dilations }
   }
   irdl.operation @maximum {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @minimum {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @multiply {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @negate {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @not {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @or {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @pad {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %low = irdl.base "#builtin.dense_array"
     %high = irdl.base "#builtin.dense_array"
     %interior = irdl.base "#builtin.dense_array"
     %value = irdl.base "#builtin.float"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "low" = %low, "high" = %high, "interior" = %interior, "value" = %value }
   }
   irdl.operation @parameter {
-    %any = irdl.any
+    %results = irdl.any
     %key = irdl.base "#builtin.string"
-    irdl.results(results: variadic %any)
+    irdl.results(results: variadic %results)
     irdl.attributes { "key" = %key }
   }
   irdl.operation @power {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @reciprocal {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @reduce_max {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %axes = irdl.base "#builtin.dense_array"
     %keep = irdl.base "#builtin.integer"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
   irdl.operation @reduce_min {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %axes = irdl.base "#builtin.dense_array"
     %keep = irdl.base "#builtin.integer"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
   irdl.operation @reduce_product {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %axes = irdl.base "#builtin.dense_array"
     %keep = irdl.base "#builtin.integer"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
   irdl.operation @reduce_sum {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %axes = irdl.base "#builtin.dense_array"
     %keep = irdl.base "#builtin.integer"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
   irdl.operation @relu {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @reshape {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %shape = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "shape" = %shape }
   }
   irdl.operation @sigmoid {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @slice {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %offsets = irdl.base "#builtin.dense_array"
     %sizes = irdl.base "#builtin.dense_array"
     %strides = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "offsets" = %offsets, "sizes" = %sizes, "strides" = %strides }
   }
   irdl.operation @softmax {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %axis = irdl.base "#builtin.integer"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "axis" = %axis }
   }
   irdl.operation @sqrt {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @subtract {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @sum_pool {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %window = irdl.base "#builtin.dense_array"
     %strides = irdl.base "#builtin.dense_array"
     %dilations = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "window" = %window, "strides" = %strides, "dilations" = %dilations }
   }
   irdl.operation @tanh {
-    %any = irdl.any
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
   }
   irdl.operation @transpose {
-    %any = irdl.any
+    %input = irdl.any
+    %result = irdl.any
     %permutation = irdl.base "#builtin.dense_array"
-    irdl.operands(input: %any)
-    irdl.results(result: %any)
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
     irdl.attributes { "permutation" = %permutation }
   }
   irdl.operation @vertex {
-    %any = irdl.any
+    %inputs = irdl.any
+    %results = irdl.any
     %codelet = irdl.base "#builtin.symbol_ref"
-    irdl.operands(inputs: variadic %any)
-    irdl.results(results: variadic %any)
+    irdl.operands(inputs: variadic %inputs)
+    irdl.results(results: variadic %results)
     irdl.attributes { "codelet" = %codelet }
   }
   irdl.operation @view {
-    %any = irdl.any
+    %buffer = irdl.any
+    %result = irdl.any
     %start = irdl.base "#builtin.integer"
     %whole = irdl.base "#builtin.dense_array"
     %offsets = irdl.base "#builtin.dense_array"
     %strides = irdl.base "#builtin.dense_array"
     %tensor = irdl.base "#builtin.type"
-    irdl.operands(buffer: %any)
-    irdl.results(result: %any)
+    irdl.operands(buffer: %buffer)
+    irdl.results(result: %result)
     irdl.attributes { "start" = %start, "whole" = %whole, "offsets" = %offsets, "strides" = %strides, "tensor" = %tensor }
   }
   irdl.operation @where {
-    %any = irdl.any
-    irdl.operands(condition: %any, left: %any, right: %any)
-    irdl.results(result: %any)
+    %condition = irdl.any
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(condition: %condition, left: %left, right: %right)
+    irdl.results(result: %result)
   }
   irdl.operation @xor {
-    %any = irdl.any
-    irdl.operands(left: %any, right: %any)
-    irdl.results(result: %any)
+    %left = irdl.any
+    %right = irdl.any
+    %result = irdl.any
+    irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
   }
 }

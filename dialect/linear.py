@@ -14,6 +14,8 @@ from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, ident
 class MatMul(Op, mnemonic="matmul"):
     """[…, M, K] times […, K, N]; the leading dimensions broadcast as in numpy."""
 
+    accumulates = True
+
     @staticmethod
     def infer(left: Tensor, right: Tensor) -> Tensor:
         require(min(left.rank, right.rank) >= 2, f"needs matrices, got {left} and {right}")
@@ -23,14 +25,14 @@ class MatMul(Op, mnemonic="matmul"):
 
     @staticmethod
     def evaluate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return np.matmul(left, right)
+        return np.matmul(left, right).astype(left.dtype)
 
     @staticmethod
     def lower(writer: CodeletWriter, left: Value, right: Value) -> Value:
         result = MatMul.infer(left.tensor, right.tensor)
         batch, inner = result.rank - 2, f"d{result.rank}"
-        rows = [*broadcast_map(left.tensor.shape[:-2], batch), f"d{batch}", inner]
-        columns = [*broadcast_map(right.tensor.shape[:-2], batch), inner, f"d{batch + 1}"]
+        rows = [*broadcast_map(left.tensor.shape[:-2], result.shape[:-2]), f"d{batch}", inner]
+        columns = [*broadcast_map(right.tensor.shape[:-2], result.shape[:-2]), inner, f"d{batch + 1}"]
         return contraction(writer, (left, rows), (right, columns), result, 1)
 
 
@@ -38,6 +40,7 @@ class Einsum(Op, mnemonic="einsum"):
     """The sum of products that `equation` spells as numpy.einsum does; no letter repeats within one operand."""
 
     equation: str
+    accumulates = True
 
     @staticmethod
     def infer(left: Tensor, right: Tensor, *, equation: str) -> Tensor:
@@ -52,7 +55,7 @@ class Einsum(Op, mnemonic="einsum"):
 
     @staticmethod
     def evaluate(left: np.ndarray, right: np.ndarray, *, equation: str) -> np.ndarray:
-        return np.einsum(equation, left, right, optimize=True)
+        return np.einsum(equation, left, right, optimize=True).astype(left.dtype)
 
     @staticmethod
     def lower(writer: CodeletWriter, left: Value, right: Value, *, equation: str) -> Value:
@@ -79,7 +82,7 @@ def contraction(
     """Writes the sum of products; the loops are the result's dimensions and then `inner` reductions."""
     return writer.generic(
         [left, right],
-        (writer.filled(result, 0), identity_map(result.rank)),
+        (writer.accumulator(result), identity_map(result.rank)),
         ["parallel"] * result.rank + ["reduction"] * inner,
         lambda scalars, a, b, accumulator: scalars.add(accumulator, scalars.multiply(a, b)),
     )

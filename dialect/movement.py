@@ -91,7 +91,7 @@ class Broadcast(Op, mnemonic="broadcast"):
     def lower(writer: CodeletWriter, input: Value, *, shape: tuple[int, ...]) -> Value:
         result = input.tensor.with_shape(shape)
         return writer.generic(
-            [(input, broadcast_map(input.tensor.shape, result.rank))],
+            [(input, broadcast_map(input.tensor.shape, result.shape))],
             (writer.empty(result), identity_map(result.rank)),
             ["parallel"] * result.rank,
             lambda scalars, element, _: element,
@@ -280,7 +280,7 @@ class Gather(Op, mnemonic="gather"):
             position = [*loop_names[:axis], place, *loop_names[axis + indices.tensor.rank :]]
             return scalars.write(f"tensor.extract {data.name}[{', '.join(position)}] : {data.type}", data.tensor.dtype)
 
-        return writer.generic([(indices, at)], (writer.empty(result), loops), ["parallel"] * result.rank, body)
+        return writer.generic([(indices, at)], (writer.empty(result), loops), ["parallel"] * result.rank, body, squeeze=False)
 
 
 def extract_slice(

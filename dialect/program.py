@@ -53,7 +53,7 @@ class Vertex(Op, mnemonic="vertex"):
 
     @staticmethod
     def infer(*inputs: Tensor, codelet: Symbol) -> None:
-        require(all(isinstance(type_, Tensor) for type_ in inputs), "takes tensors; `ipu.execute` takes references")
+        require(bool(codelet), "needs the name of a codelet")
 
 
 class Allocate(Op, mnemonic="allocate"):
@@ -72,7 +72,7 @@ class Allocate(Op, mnemonic="allocate"):
 
 
 class View(Op, mnemonic="view"):
-    """Part of a buffer as a tensor.
+    """Part of a buffer, of an argument or of a parameter as a tensor.
 
     From byte `start` on, the buffer holds a row-major tensor of shape `whole`; the view is what `ipu.slice` would take
     of it with `offsets` and `strides`.
@@ -86,7 +86,7 @@ class View(Op, mnemonic="view"):
 
     @staticmethod
     def infer(
-        buffer: Buffer,
+        buffer: Buffer | Ref,
         *,
         start: int,
         whole: tuple[int, ...],
@@ -94,7 +94,6 @@ class View(Op, mnemonic="view"):
         strides: tuple[int, ...],
         tensor: Tensor,
     ) -> Ref:
-        require(isinstance(buffer, Buffer), "takes a buffer")
         complete = len(whole) == len(offsets) == len(strides) == tensor.rank
         require(complete, f"needs one whole size, offset and stride for each dimension of {tensor}")
         for limit, offset, size, stride in zip(whole, offsets, tensor.shape, strides, strict=True):
@@ -103,16 +102,20 @@ class View(Op, mnemonic="view"):
         return Ref(tensor)
 
 
-class Fill(Op, mnemonic="fill"):
-    """Writes `value` to every element of a reference."""
+class Border(Op, mnemonic="border"):
+    """Writes `value` around the inside of a padded tensor, before anything is written to the inside.
+
+    `padded` and `inside` are views of one buffer. What the inside holds afterwards is not defined.
+    """
 
     value: float
     pure = False
     has_result = False
 
     @staticmethod
-    def infer(target: Ref, *, value: float) -> tuple[Type, ...]:
-        require(isinstance(target, Ref), "takes a reference")
+    def infer(padded: Ref, inside: Ref, *, value: float) -> tuple[Type, ...]:
+        fits = all(a <= b for a, b in zip(inside.tensor.shape, padded.tensor.shape, strict=True))
+        require(fits, f"cannot have {inside.tensor} inside of {padded.tensor}")
         return ()
 
 
@@ -131,6 +134,5 @@ class Execute(Op, mnemonic="execute"):
 
     @staticmethod
     def infer(*references: Ref, codelet: Symbol, writes: int, executable: str | None) -> tuple[Type, ...]:
-        require(all(isinstance(type_, Ref) for type_ in references), "takes references")
         require(0 < writes <= len(references), f"cannot write {writes} of {len(references)} references")
         return ()

@@ -92,6 +92,15 @@ class ReduceProduct(Reduce, mnemonic="reduce_product"):
         return scalars.multiply(element, accumulator)
 
 
+def _limits(dtype: np.dtype) -> tuple[float | int, float | int]:
+    """The smallest and the largest value of an element type."""
+    if dtype == np.bool_:
+        return False, True
+    if np.issubdtype(dtype, np.integer):
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+    return float("-inf"), float("inf")
+
+
 class ReduceMax(Reduce, mnemonic="reduce_max"):
     """The largest element over `axes`."""
 
@@ -99,7 +108,7 @@ class ReduceMax(Reduce, mnemonic="reduce_max"):
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
-        return np.iinfo(dtype).min if np.issubdtype(dtype, np.integer) else float("-inf")
+        return _limits(dtype)[0]
 
     @staticmethod
     def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
@@ -113,7 +122,7 @@ class ReduceMin(Reduce, mnemonic="reduce_min"):
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
-        return np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else float("inf")
+        return _limits(dtype)[1]
 
     @staticmethod
     def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
@@ -138,6 +147,10 @@ class Softmax(Op, mnemonic="softmax"):
 
     @staticmethod
     def lower(writer: CodeletWriter, input: Value, *, axis: int) -> Value:
+        # IREE links a softmax of 16-bit floats against fmaxf, which its embedded linker does not find.
+        if input.tensor.dtype in ("f16", "bf16"):
+            powers = Softmax.lower(writer, writer.cast(input, "f32"), axis=axis)
+            return writer.cast(powers, input.tensor.dtype)
         empty = writer.empty(input.tensor)
         return writer.write(
             f"linalg.softmax dimension({axis}) ins({input.name} : {input.type}) outs({empty.name} : {empty.type}) "

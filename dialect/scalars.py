@@ -1,4 +1,4 @@
-"""Scalar arithmetic inside a `linalg.generic`, spelled by element type: `add` is addf on floats and addi on integers."""
+"""Scalar arithmetic inside a `linalg.generic`, spelled by element type: `add` is addf for floats, addi for integers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import struct
 from dataclasses import dataclass
 
+_NOT_IN_F64 = ("erf", "tanh")
 _FLOAT_BITS = {"f64": 64, "f32": 32, "f16": 16, "bf16": 16}
 
 
@@ -35,10 +36,10 @@ class Scalar:
 
 def literal(number: float | int | bool, dtype: str) -> str:
     """How MLIR spells a constant of `dtype`; infinities and NaN go by their bits."""
-    if dtype == "index" or dtype not in (*_FLOAT_BITS, "i1"):
-        return str(int(number))
     if dtype == "i1":
-        return "true" if number else "false"
+        return "1" if number else "0"
+    if dtype not in _FLOAT_BITS:
+        return str(int(number))
     if math.isfinite(number):
         return f"{float(number):.17e}"
     return _infinity(float(number), dtype)
@@ -95,9 +96,15 @@ class Scalars:
         return self._binary(f"arith.{word}i", a, b)
 
     def math(self, word: str, *arguments: Scalar) -> Scalar:
-        """A function of MLIR's math dialect, such as exp, tanh, erf, absf, powf."""
+        """A function of MLIR's math dialect, such as exp, tanh, erf, absf, powf.
+
+        Where IREE has none for f64, the result is only as exact as f32.
+        """
+        dtype = arguments[0].dtype
+        if dtype == "f64" and word in _NOT_IN_F64:
+            return self.cast(self.math(word, *(self.cast(a, "f32") for a in arguments)), dtype)
         names = ", ".join(a.name for a in arguments)
-        return self.write(f"math.{word} {names} : {arguments[0].type}", arguments[0].dtype)
+        return self.write(f"math.{word} {names} : {arguments[0].type}", dtype)
 
     def compare(self, word: str, a: Scalar, b: Scalar) -> Scalar:
         """`word` is eq, ne, lt, le, gt or ge; NaN compares as in numpy."""
@@ -117,6 +124,8 @@ class Scalars:
             return a
         if dtype == "i1":
             return self.compare("ne", a, self.constant(0, a.dtype))
+        if {a.dtype, dtype} == {"f16", "bf16"}:
+            a = self.cast(a, "f32")
         to = Scalar("", dtype)
         operation = _conversion(a, to)
         if operation is None:

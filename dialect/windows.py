@@ -50,6 +50,7 @@ class Conv(Op, mnemonic="conv"):
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
     groups: int = 1
+    accumulates = True
 
     @staticmethod
     def infer(
@@ -113,8 +114,8 @@ def _dense_convolution(
     dilations: Sequence[int],
 ) -> Value:
     spatial = result.rank - 2
-    start = writer.filled(result, 0)
-    if spatial == 2:
+    start = writer.accumulator(result)
+    if spatial == 2 and result.elements > result.shape[-1]:
         attributes = _window_attributes(strides, dilations)
         return writer.write(
             f"linalg.conv_2d_nhwc_hwcf {{{attributes}}} ins({input.name}, {weights.name} : {input.type}, "
@@ -130,6 +131,7 @@ def _dense_convolution(
         (start, identity_map(result.rank)),
         iterators,
         _multiply_add,
+        squeeze=spatial == 2,
     )
 
 
@@ -151,7 +153,7 @@ def _depthwise_convolution(
 ) -> Value:
     spatial = result.rank - 2
     weights = writer.reshape(weights, (*weights.tensor.shape[:-2], weights.tensor.shape[-1]))
-    start = writer.filled(result, 0)
+    start = writer.accumulator(result)
     if spatial == 2:
         return writer.write(
             f"linalg.depthwise_conv_2d_nhwc_hwc {{{_window_attributes(strides, dilations)}}} "
@@ -169,6 +171,7 @@ def _depthwise_convolution(
         (start, identity_map(result.rank)),
         ["parallel"] * result.rank + ["reduction"] * spatial,
         _multiply_add,
+        squeeze=False,
     )
 
 
@@ -186,7 +189,7 @@ def _grouped_convolution(
     split = (groups, result.shape[-1] // groups)
     source = writer.reshape(input, (*input.tensor.shape[:-1], groups, input.tensor.shape[-1] // groups))
     packed = writer.reshape(weights, (*weights.tensor.shape[:-1], *split))
-    start = writer.filled(result.with_shape((*result.shape[:-1], *split)), 0)
+    start = writer.accumulator(result.with_shape((*result.shape[:-1], *split)))
     group, filter_, first = f"d{1 + spatial}", f"d{2 + spatial}", 3 + spatial
     window, channel = [f"d{first + i}" for i in range(spatial)], f"d{first + spatial}"
     grouped = writer.generic(
@@ -197,6 +200,7 @@ def _grouped_convolution(
         (start, identity_map(3 + spatial)),
         ["parallel"] * (3 + spatial) + ["reduction"] * (spatial + 1),
         _multiply_add,
+        squeeze=False,
     )
     return writer.reshape(grouped, result.shape)
 
@@ -208,6 +212,8 @@ class Pool(Op):
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
 
+    word: ClassVar[str]
+    """As in the name of linalg's pooling."""
     numpy_function: ClassVar[Callable[..., np.ndarray]]
     start: ClassVar[Callable[[np.dtype], Any]]
     combine: ClassVar[Callable[[Scalars, Scalar, Scalar], Scalar]]
@@ -247,22 +253,39 @@ class Pool(Op):
         result = cls.infer(input.tensor, window=window, strides=strides, dilations=dilations)
         spatial = len(window)
         shape_only = writer.empty(Tensor(tuple(window), input.tensor.dtype))
+        if spatial == 2 and result.is_float:
+            return cls._named_pooling(writer, input, shape_only, result, _window_attributes(strides, dilations))
         source: Map = ["d0", *_window_map(spatial, strides, dilations, 2 + spatial), f"d{1 + spatial}"]
         return writer.generic(
             [(input, source), (shape_only, [f"d{2 + spatial + i}" for i in range(spatial)])],
             (writer.filled(result, cls.start(input.tensor.numpy_dtype)), identity_map(result.rank)),
             ["parallel"] * result.rank + ["reduction"] * spatial,
             lambda scalars, element, _, accumulator: cls.combine(scalars, element, accumulator),
+            squeeze=False,
+        )
+
+    @classmethod
+    def _named_pooling(
+        cls, writer: CodeletWriter, input: Value, shape_only: Value, result: Tensor, attributes: str
+    ) -> Value:
+        """The named form, for which the code generator has tiles of its own."""
+        start = writer.filled(result, cls.start(input.tensor.numpy_dtype))
+        return writer.write(
+            f"linalg.pooling_nhwc_{cls.word} {{{attributes}}} ins({input.name}, {shape_only.name} : {input.type}, "
+            f"{shape_only.type}) outs({start.name} : {start.type}) -> {start.type}",
+            result,
         )
 
 
 class MaxPool(Pool, mnemonic="max_pool"):
     """The largest element of each window."""
 
+    word = "max"
     numpy_function, start, combine = np.max, ReduceMax.start, ReduceMax.combine
 
 
 class SumPool(Pool, mnemonic="sum_pool"):
     """The sum of each window."""
 
+    word = "sum"
     numpy_function, start, combine = np.sum, ReduceSum.start, ReduceSum.combine

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,14 +14,24 @@ from pyipu.dialect.types import Tensor
 
 @dataclass(frozen=True)
 class Value:
-    """An SSA value of the codelet."""
+    """An SSA value of the codelet.
+
+    `squeezed` is the same tensor without its dimensions of size one, where it is at hand: the code generator handles
+    loop nests best that have none.
+    """
 
     name: str
     tensor: Tensor
+    squeezed: Value | None = field(default=None, compare=False)
 
     @property
     def type(self) -> str:
         return signless(self.tensor)
+
+    @property
+    def dense(self) -> Value | None:
+        """This value without dimensions of size one; None when that is not at hand."""
+        return self if 1 not in self.tensor.shape else self.squeezed
 
 
 def signless(tensor: Tensor) -> str:
@@ -35,11 +46,12 @@ Map = Sequence[str | int]
 class CodeletWriter:
     """Collects lines of IR; each method writes one operation and returns its result."""
 
-    def __init__(self, configure: Callable[[Tensor, Sequence[str]], str] | None = None) -> None:
+    def __init__(self) -> None:
         self.lines: list[str] = []
         self._count = 0
         self._scalars: dict[tuple[str, str], str] = {}
         self.head: list[str] = []
+        self.start: Value | None = None
 
     def fresh(self) -> str:
         self._count += 1
@@ -73,11 +85,28 @@ class CodeletWriter:
         return self.scalar(number, "index")
 
     def empty(self, tensor: Tensor) -> Value:
+        """A tensor whose elements will all be written."""
+        dense = squeezed(tensor)
+        value = self._empty(tensor)
+        return value if dense == tensor else replace(value, squeezed=self._empty(dense))
+
+    def _empty(self, tensor: Tensor) -> Value:
         return self.write(f"tensor.empty() : {signless(tensor)}", tensor)
 
     def filled(self, tensor: Tensor, number: float | int | bool) -> Value:
         """A tensor with the same number everywhere, such as the start of a sum."""
-        empty = self.empty(tensor)
+        dense = squeezed(tensor)
+        value = self._filled(tensor, number)
+        return value if dense == tensor else replace(value, squeezed=self._filled(dense, number))
+
+    def accumulator(self, tensor: Tensor) -> Value:
+        """Where a sum of products starts: zeros, or the tensor that it is added to in place."""
+        if self.start is None:
+            return self.filled(tensor, 0)
+        return self.start if self.start.tensor == tensor else self.reshape(self.start, tensor.shape)
+
+    def _filled(self, tensor: Tensor, number: float | int | bool) -> Value:
+        empty = self._empty(tensor)
         scalar = self.scalar(number, tensor.dtype)
         scalar_type = tensor.dtype.replace("ui", "i")
         return self.write(
@@ -91,29 +120,54 @@ class CodeletWriter:
         iterators: Sequence[str],
         body: Callable[..., Scalar],
         attributes: str = "",
+        squeeze: bool = True,
     ) -> Value:
         """A `linalg.generic`; `body(scalars, *inputs, accumulator)` returns what is yielded.
 
-        `iterators` are "parallel" or "reduction", one per loop `d0`, `d1`, …
+        `iterators` are "parallel" or "reduction", one per loop `d0`, `d1`, … Loops that run once are left out when all
+        operands are at hand without dimensions of size one; `squeeze=False` keeps them.
         """
-        init, _ = result
+        operands = [*inputs, result]
+        dense = [value.dense for value, _ in operands] if squeeze else [None]
+        if any(value is None for value in dense) or all(1 not in value.tensor.shape for value, _ in operands):
+            return self._generic(operands, iterators, body, attributes)
+        loops = _LoopsThatRepeat.of(operands, len(iterators))
+        kept = [(value, loops.indices(original, m)) for value, (original, m) in zip(dense, operands, strict=True) if value]
+        value = self._generic(kept, [iterators[i] for i in loops.kept], body, attributes)
+        return self.unsqueeze(value, result[0].tensor)
+
+    def _generic(
+        self, operands: Sequence[tuple[Value, Map]], iterators: Sequence[str], body: Callable[..., Scalar], more: str
+    ) -> Value:
+        *inputs, (init, _) = operands
         scalars = Scalars(self.fresh())
-        arguments = [Scalar(f"%a{i}", value.tensor.dtype) for i, (value, _) in enumerate([*inputs, result])]
+        arguments = [Scalar(f"%a{i}", value.tensor.dtype) for i, (value, _) in enumerate(operands)]
         yielded = body(scalars, *arguments)
         block = ", ".join(f"{a.name}: {a.type}" for a in arguments)
         ins = f"ins({_listed([value for value, _ in inputs])}) " if inputs else ""
         return self.write(
-            f"linalg.generic {{{_maps([m for _, m in [*inputs, result]], len(iterators))}, "
-            f"iterator_types = [{', '.join(_quoted(iterators))}]{', ' + attributes if attributes else ''}}} "
+            f"linalg.generic {{{_maps([m for _, m in operands], len(iterators))}, "
+            f"iterator_types = [{', '.join(_quoted(iterators))}]{', ' + more if more else ''}}} "
             f"{ins}outs({_listed([init])}) {{\n^bb0({block}):\n"
             + "".join(f"  {line}\n" for line in scalars.lines)
             + f"  linalg.yield {yielded.name} : {yielded.type}\n}} -> {init.type}",
             init.tensor,
         )
 
+    def unsqueeze(self, dense: Value, tensor: Tensor) -> Value:
+        """The value with its dimensions of size one back; the dense one stays at hand."""
+        if dense.tensor == tensor:
+            return dense
+        groups, sizes = _unit_groups(tensor), ", ".join(str(size) for size in tensor.shape)
+        value = self.write(
+            f"tensor.expand_shape {dense.name} {groups} output_shape [{sizes}] : {dense.type} into {signless(tensor)}",
+            tensor,
+        )
+        return replace(value, squeezed=dense)
+
     def elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
         """One loop nest over `result`; inputs broadcast to it as in numpy. `body(scalars, *inputs)`."""
-        maps = [broadcast_map(value.tensor.shape, result.rank) for value in inputs]
+        maps = [broadcast_map(value.tensor.shape, result.shape) for value in inputs]
         return self.generic(
             list(zip(inputs, maps, strict=True)),
             (self.empty(result), identity_map(result.rank)),
@@ -121,18 +175,25 @@ class CodeletWriter:
             lambda scalars, *arguments: body(scalars, *arguments[:-1]),
         )
 
+    def cast(self, value: Value, dtype: str) -> Value:
+        """The same numbers in another element type."""
+        return self.elementwise([value], value.tensor.with_dtype(dtype), lambda scalars, x: scalars.cast(x, dtype))
+
     def reshape(self, value: Value, shape: Sequence[int]) -> Value:
         """The same elements in row-major order under another shape: collapses, then expands."""
         target = value.tensor.with_shape(tuple(shape))
         if target == value.tensor:
             return value
         flat = self._collapse(value)
-        if target.rank == 1:
-            return flat
-        groups = f"[[{', '.join(str(i) for i in range(target.rank))}]]" if target.rank else "[]"
+        if target.rank == 0:
+            return self.write(f"tensor.collapse_shape {flat.name} [] : {flat.type} into {signless(target)}", target)
+        return flat if target.rank == 1 else self._expand(flat, target)
+
+    def _expand(self, flat: Value, target: Tensor) -> Value:
+        group = ", ".join(str(i) for i in range(target.rank))
         sizes = ", ".join(str(size) for size in target.shape)
         return self.write(
-            f"tensor.expand_shape {flat.name} {groups} output_shape [{sizes}] : {flat.type} into {signless(target)}",
+            f"tensor.expand_shape {flat.name} [[{group}]] output_shape [{sizes}] : {flat.type} into {signless(target)}",
             target,
         )
 
@@ -148,15 +209,59 @@ class CodeletWriter:
         return self.write(f"tensor.collapse_shape {value.name} [[{group}]] : {value.type} into {signless(flat)}", flat)
 
 
+@dataclass(frozen=True)
+class _LoopsThatRepeat:
+    """Which loops of a nest run more than once, and the nest's maps without the others."""
+
+    kept: tuple[int, ...]
+
+    @staticmethod
+    def of(operands: Sequence[tuple[Value, Map]], loops: int) -> _LoopsThatRepeat:
+        pairs = [(e, size) for value, indices in operands for e, size in zip(indices, value.tensor.shape, strict=True)]
+        extents = {str(e): size for e, size in pairs if str(e).isalnum()}
+        return _LoopsThatRepeat(tuple(i for i in range(loops) if extents.get(f"d{i}") != 1))
+
+    def indices(self, original: Value, indices: Map) -> list[str | int]:
+        """The map of an operand whose dimensions of size one are gone."""
+        pairs = zip(indices, original.tensor.shape, strict=True)
+        return [self._renamed(str(index)) for index, size in pairs if size != 1]
+
+    def _renamed(self, index: str) -> str:
+        """Loops get their new numbers; one that runs once is zero."""
+        names = {f"d{old}": f"d{new}" for new, old in enumerate(self.kept)}
+        return re.sub(r"d\d+", lambda match: names.get(match[0], "0"), index)
+
+
+def squeezed(tensor: Tensor) -> Tensor:
+    """The type without dimensions of size one."""
+    return tensor.with_shape([size for size in tensor.shape if size != 1])
+
+
+def _unit_groups(tensor: Tensor) -> str:
+    """Reassociation from the squeezed to the full shape: units go with the next larger dimension, or the last one."""
+    groups: list[list[int]] = [[]]
+    for i, size in enumerate(tensor.shape):
+        groups[-1].append(i)
+        if size != 1:
+            groups.append([])
+    rest = groups.pop()
+    if groups:
+        groups[-1] += rest
+    return str(groups)
+
+
 def identity_map(rank: int) -> list[str | int]:
     """Every loop indexes its own dimension."""
     return [f"d{i}" for i in range(rank)]
 
 
-def broadcast_map(shape: Sequence[int], rank: int) -> list[str | int]:
-    """Indices of an operand of `shape` inside a loop nest of `rank`, aligned at the last dimension as in numpy."""
-    offset = rank - len(shape)
-    return [0 if size == 1 else f"d{offset + i}" for i, size in enumerate(shape)]
+def broadcast_map(shape: Sequence[int], result: Sequence[int]) -> list[str | int]:
+    """Indices of an operand of `shape` in a loop nest over `result`, aligned at the last dimension as in numpy.
+
+    A dimension of size one stays an index where the loop is of size one, too: the code generator fuses by such maps.
+    """
+    offset = len(result) - len(shape)
+    return [0 if size == 1 != result[offset + i] else f"d{offset + i}" for i, size in enumerate(shape)]
 
 
 def _maps(maps: Sequence[Map], loops: int) -> str:

@@ -1,7 +1,13 @@
 """All passes by the name that a pipeline gives them, in the order in which a graph meets them."""
 
+from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.base import Pass
+from pyipu.passes.canonicalize import Canonicalize
+from pyipu.passes.fuse import Fuse
+from pyipu.passes.inplace import InPlace
+from pyipu.passes.layout import Layout
+from pyipu.passes.outline import Outline
 
-_ALL: list[type[Pass]] = []
+_ALL: list[type[Pass]] = [Canonicalize, Layout, Fuse, InPlace, AllocateArena, Outline]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in _ALL}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from pyipu.parameters import Parameters
+
+_LOCATION = re.compile(r'loc\("([^"]*)"(:\d+:\d+)?')
 
 
 @dataclass(frozen=True)
@@ -30,4 +33,10 @@ class Session:
 
     def remark(self, source: str, where: object, message: str) -> None:
         """Records a decision; `where` is an MLIR location or a name."""
-        self.remarks.append(Remark(source, str(where).removeprefix('loc("').removesuffix('")'), message))
+        self.remarks.append(Remark(source, _place(where), message))
+
+
+def _place(where: object) -> str:
+    """The node's name; `file:line:column` for IR that was read from text."""
+    location = _LOCATION.match(str(where))
+    return f"{location[1]}{location[2] or ''}" if location else str(where)

@@ -1,0 +1,81 @@
+"""Every buffer of the arena gets its offset, from the live intervals of the placed program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.attributes import KINDS
+from pyipu.dialect.definition import ipu_ops
+from pyipu.dialect.program import Allocate, Border, Execute, View
+from pyipu.passes.base import Pass
+from pyipu.passes.functions import main_function
+from pyipu.passes.planning.allocation import Allocation, Interval, allocate
+from pyipu.passes.planning.validation import validate
+from pyipu.passes.session import Session
+
+
+@dataclass(frozen=True)
+class AllocateArena(Pass):
+    """Places all buffers in one arena, and reports the lower bound next to the peak."""
+
+    NAME: ClassVar[str] = "ipu-allocate"
+
+    alignment: int = 64
+    """Bytes: every buffer starts at a multiple of it."""
+    time_limit: float = 2.0
+    """Seconds after which the best offsets so far are taken, unless they met the lower bound before."""
+
+    def run(self, module: ir.Module, session: Session) -> None:
+        main = main_function(module)
+        buffers = arena_buffers(main)
+        intervals = live_intervals(main, buffers)
+        allocation = allocate(intervals, alignment=self.alignment, time_limit=self.time_limit)
+        validate(intervals, allocation, self.alignment)
+        for name, op in buffers.items():
+            op.attributes["offset"] = KINDS["int"].encode(allocation.offsets[name])
+        _record(main, allocation, intervals)
+        if not allocation.proved_optimal:
+            excess = allocation.peak - allocation.lower_bound
+            session.remark(self.NAME, main.location, f"the arena is {excess} bytes above its lower bound")
+
+
+def arena_buffers(main: func.FuncOp) -> dict[str, Allocate]:
+    """The buffers that need an offset, by a name that counts them in program order."""
+    allocations = [op for op in ipu_ops(main.regions[0].blocks[0]) if isinstance(op, Allocate) and op.space == "arena"]
+    return {f"buffer_{number}": op for number, op in enumerate(allocations)}
+
+
+def steps(main: func.FuncOp) -> Iterator[Border | Execute]:
+    """What runs, in order; a live interval counts these."""
+    return (op for op in ipu_ops(main.regions[0].blocks[0]) if isinstance(op, Border | Execute))
+
+
+def live_intervals(main: func.FuncOp, buffers: dict[str, Allocate]) -> list[Interval]:
+    """From the first to the last step that touches a buffer; sizes in bytes. A buffer that nobody touches is not live."""
+    touched: dict[ir.Value, list[int]] = {}
+    for number, op in enumerate(steps(main)):
+        for value in op.operands:
+            touched.setdefault(_buffer_of(value), []).append(number)
+    live = {name: touched.get(op.results[0], [0]) for name, op in buffers.items()}
+    return [Interval(name, live[name][0], live[name][-1] + 1, op.size) for name, op in buffers.items()]
+
+
+def _buffer_of(reference: ir.Value) -> ir.Value:
+    return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
+
+
+def _record(main: func.FuncOp, allocation: Allocation, intervals: list[Interval]) -> None:
+    """The figures stand on the function, so that they are visible in the printed IR and reach plan.json."""
+    figures = {
+        "ipu.arena_bytes": allocation.peak,
+        "ipu.lower_bound_bytes": allocation.lower_bound,
+        "ipu.unplanned_bytes": sum(interval.size for interval in intervals),
+    }
+    for name, value in figures.items():
+        main.attributes[name] = KINDS["int"].encode(value)
+    main.attributes["ipu.allocation_method"] = KINDS["str"].encode(allocation.method)

@@ -1,0 +1,24 @@
+"""Finding one's way among the functions of a module."""
+
+from __future__ import annotations
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.errors import VerificationError
+
+
+def main_function(module: ir.Module) -> func.FuncOp:
+    """The public function: `@main`, or the only one that is not private; raises VerificationError without one."""
+    functions = [op for op in module.body.operations if isinstance(op, func.FuncOp)]
+    public = [op for op in functions if "sym_visibility" not in op.attributes]
+    named = [op for op in public if op.name.value == "main"]
+    if not named and len(public) != 1:
+        raise VerificationError("the module needs one public function, @main")
+    return (named or public)[0]
+
+
+def codelets(module: ir.Module) -> dict[str, func.FuncOp]:
+    """The private functions by name: the bodies of vertices."""
+    functions = [op for op in module.body.operations if isinstance(op, func.FuncOp)]
+    return {op.name.value: op for op in functions if "sym_visibility" in op.attributes}

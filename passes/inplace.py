@@ -1,0 +1,154 @@
+"""The graph becomes a placed program: buffers, views of them, and vertices that run from views to views.
+
+Concatenation and padding become stores into a larger buffer, slices and reshapes become views, and a vertex takes the
+bytes of an operand that it reads element by element and nobody reads later. What could not share memory says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.definition import Op, ipu_ops
+from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
+from pyipu.dialect.program import Parameter, Vertex
+from pyipu.dialect.types import tensor_of
+from pyipu.errors import VerificationError
+from pyipu.passes.base import Pass
+from pyipu.passes.functions import codelets, main_function
+from pyipu.passes.placement import ProgramWriter
+from pyipu.passes.planning import aliasing
+from pyipu.passes.planning.aliasing import Aliasing, Place, Role, Step, plan_aliasing
+from pyipu.passes.session import Session
+from pyipu.passes.updates import updatable_operands
+
+
+@dataclass(frozen=True)
+class InPlace(Pass):
+    """Decides which tensors share memory, and writes the program over buffers."""
+
+    NAME: ClassVar[str] = "ipu-inplace"
+
+    alignment: int = 64
+    """Bytes: what a view of a buffer under another shape must start at a multiple of."""
+
+    def run(self, module: ir.Module, session: Session) -> None:
+        graph = Graph.read(module)
+        plan = plan_aliasing(graph.tensors, graph.steps, graph.returned, self.alignment)
+        for refusal in plan.refusals:
+            value = graph.values[refusal.value]
+            session.remark(self.NAME, graph.ops[refusal.step].location, f"no alias with {_name(value)}: {refusal.reason}")
+        _write_program(module, graph, plan)
+
+
+def _name(value: ir.Value) -> str:
+    return value.get_name()
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The main function as the planner sees it; `values[i]` is value i, `ops[i]` is step i."""
+
+    values: list[ir.Value]
+    tensors: list[aliasing.Tensor]
+    ops: list[Op]
+    steps: list[Step]
+    returned: list[int]
+
+    @staticmethod
+    def read(module: ir.Module) -> Graph:
+        """Raises VerificationError for an op that is neither a vertex nor movement: those must be fused before."""
+        block = main_function(module).regions[0].blocks[0]
+        known = [op.results[0] for op in ipu_ops(block) if isinstance(op, Parameter)]
+        ops = [op for op in ipu_ops(block) if not isinstance(op, Parameter)]
+        values = [*block.arguments, *known, *(result for op in ops for result in op.results)]
+        number = {value: i for i, value in enumerate(values)}
+        bodies = codelets(module)
+        steps = [_step(op, number, bodies) for op in ops]
+        read_only = len(block.arguments) + len(known)
+        tensors = [_tensor(value, i < read_only) for i, value in enumerate(values)]
+        returned = [number[value] for value in block.operations[len(block.operations) - 1].operands]
+        return Graph(values, tensors, ops, steps, returned)
+
+
+def _tensor(value: ir.Value, read_only: bool) -> aliasing.Tensor:
+    tensor = tensor_of(value)
+    return aliasing.Tensor(tensor.shape, tensor.dtype, read_only)
+
+
+def _step(op: Op, number: dict[ir.Value, int], bodies: dict[str, func.FuncOp]) -> Step:
+    reads = tuple(number[value] for value in op.operands)
+    results = tuple(number[value] for value in op.results)
+    if isinstance(op, Vertex):
+        updatable = tuple(reads[i] for i in updatable_operands(bodies[op.codelet]))
+        return Step(Role.COMPUTE, reads, results, updatable=updatable)
+    if isinstance(op, Reshape):
+        return Step(Role.RESHAPE, reads, results)
+    if isinstance(op, Slice):
+        return Step(Role.SLICE, reads, results, ((op.offsets, op.sizes, op.strides),))
+    if isinstance(op, Pad):
+        steps = tuple(gap + 1 for gap in op.interior)
+        return Step(Role.PAD, reads, results, ((op.low, tensor_of(op.operands[0]).shape, steps),))
+    if isinstance(op, Concat):
+        return Step(Role.CONCAT, reads, results, tuple(_concat_places(op)))
+    raise VerificationError(f"'{op.OPERATION_NAME}' op at {op.location} is in no vertex: run ipu-fuse first")
+
+
+def _concat_places(op: Concat) -> list[Place]:
+    position, places = 0, []
+    for value in op.operands:
+        shape = tensor_of(value).shape
+        offsets = tuple(position if i == op.axis else 0 for i in range(len(shape)))
+        places.append((offsets, shape, (1,) * len(shape)))
+        position += shape[op.axis]
+    return places
+
+
+def _write_program(module: ir.Module, graph: Graph, plan: Aliasing) -> None:
+    """Replaces the main function by one over references."""
+    old = main_function(module)
+    writer = ProgramWriter(module, old, graph.values, plan)
+    writer.mark_results(graph.returned)
+    borders = _first_writes(graph, plan)
+    with ir.InsertionPoint(writer.body), ir.Location.unknown():
+        for number, op in enumerate(graph.ops):
+            for pad in borders.get(number, ()):
+                step = graph.steps[pad]
+                writer.border(step.results[0], step.places[0], graph.ops[pad])
+            _write_step(writer, number, op, graph.steps[number], plan)
+        writer.finish(graph.returned)
+    old.operation.erase()
+
+
+def _write_step(writer: ProgramWriter, number: int, op: Op, step: Step, plan: Aliasing) -> None:
+    if isinstance(op, Vertex):
+        writer.execute(op.codelet, step.reads, step.results, op.location)
+    for i, source in enumerate(step.reads):
+        if (number, i) in plan.copies:
+            writer.copy(source, step.results[0], step.places[i] if step.places else None, op.location)
+
+
+def _first_writes(graph: Graph, plan: Aliasing) -> dict[int, list[int]]:
+    """Step -> the paddings whose border must be written before it, outer ones first.
+
+    A border is written before the first step that writes into the padded buffer, its own copy at the latest.
+    """
+    written = {value: number for number, step in enumerate(graph.steps) for value in step.results}
+    borders: dict[int, list[int]] = {}
+    for number in reversed([i for i, step in enumerate(graph.steps) if step.role is Role.PAD]):
+        storage = plan.storages[plan.storage_of[graph.steps[number].results[0]]]
+        first = min(_real_write(written[value], graph, plan, number) for value in storage.members)
+        borders.setdefault(first, []).append(number)
+    return borders
+
+
+def _real_write(number: int, graph: Graph, plan: Aliasing, otherwise: int) -> int:
+    """The step if it writes memory, else one that is no earlier than the padding."""
+    writes = graph.steps[number].role is Role.COMPUTE
+    copies = any((number, i) in plan.copies for i in range(len(graph.steps[number].reads)))
+    return number if writes or copies else otherwise
+
+

@@ -1,0 +1,141 @@
+"""From an ONNX model to an executable: import, the target's stages, emission, IREE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from iree.compiler import ir
+
+import pyipu.dialect
+from pyipu import settings
+from pyipu.dialect.program import Execute, Parameter
+from pyipu.dialect.types import tensor_of
+from pyipu.engine import Executable
+from pyipu.importer import Imported, import_model
+from pyipu.importer.model import ModelSource
+from pyipu.parameters import Parameters
+from pyipu.passes.allocate import arena_buffers, live_intervals, steps
+from pyipu.passes.functions import main_function
+from pyipu.passes.manager import PassManager, Pipeline
+from pyipu.passes.session import Remark, Session
+from pyipu.passes.verifier import all_ops
+from pyipu.plan import Buffer, MemoryPlan, Plan
+from pyipu.progress import progress
+from pyipu.targets import get
+from pyipu.targets.codegen import compile_stream, device_attribute
+from pyipu.targets.stream import emit_module
+from pyipu.targets.target import Target
+
+Observer = Callable[[str, ir.Module], None]
+
+
+def compile(
+    model: ModelSource,
+    target: str | Target = "cpu",
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    threads: int | None = None,
+) -> Executable:
+    """Compiles an ONNX model.
+
+    Args:
+        model: a path, the bytes of a file, or an `onnx.ModelProto`.
+        target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
+        shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
+        threads: how many the executable uses on a CPU; all that this process may use by default.
+
+    Raises:
+        pyipu.Error: the model is broken, needs what pyipu does not have, or does not fit `shapes` or the target;
+            see `pyipu.errors` for the kinds.
+    """
+    chosen = get(target) if isinstance(target, str) else target
+    with progress("compiling") as bar:
+        bar.stage("import")
+        lowered = lower(model, chosen, shapes=shapes, observe=lambda name, module: bar.stage(name))
+        bar.stage("generate code")
+        code = compile_stream(lowered.stream, chosen)
+    return Executable(code, lowered.parameters, lowered.plan(chosen, threads), chosen, threads)
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A model on its way to IREE: the placed program, what it was made from, and the text to compile."""
+
+    module: ir.Module
+    imported: Imported
+    parameters: Parameters
+    remarks: Sequence[Remark]
+    stream: str
+    milliseconds: Sequence[tuple[str, float]] = field(default=())
+    """Time per pass."""
+
+    def plan(self, target: Target, threads: int | None) -> Plan:
+        """What plan.json says."""
+        return Plan(
+            target=target.name,
+            function="main",
+            inputs=self.imported.inputs,
+            outputs=self.imported.outputs,
+            memory=memory_plan(self.module, self.parameters),
+            threads=threads,
+            options=tuple((option.name, option.value) for option in target.options),
+        )
+
+
+def lower(
+    model: ModelSource,
+    target: Target,
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    observe: Observer | None = None,
+) -> Lowered:
+    """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass."""
+    session = Session()
+    imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
+    observers = [one for one in (settings.dump(), observe) if one]
+
+    def see(name: str, module: ir.Module) -> None:
+        for one in observers:
+            one(name, module)
+
+    see("import", imported.module)
+    managers = [PassManager(Pipeline.parse(stage.pipeline), observe=see) for stage in target.stages]
+    for manager in managers:
+        manager.run(imported.module, session)
+    used = [op.key for op in all_ops(imported.module) if isinstance(op, Parameter)]
+    session.parameters.keep(dict.fromkeys(used))
+    with imported.module.context:
+        names = [tensor.name for tensor in imported.inputs]
+        stream = emit_module(imported.module, device_attribute(target), names)
+    milliseconds = [one for manager in managers for one in manager.milliseconds]
+    return Lowered(imported.module, imported, session.parameters, session.remarks, stream, milliseconds)
+
+
+def memory_plan(module: ir.Module, parameters: Parameters) -> MemoryPlan:
+    """The figures and buffers of an allocated program, all in bytes."""
+    main = main_function(module)
+    figures = {name: ir.IntegerAttr(main.attributes[f"ipu.{name}_bytes"]).value for name in _FIGURES}
+    buffers = arena_buffers(main)
+    placed = tuple(
+        Buffer(interval.name, interval.size, buffers[interval.name].offset, interval.start, interval.end)
+        for interval in live_intervals(main, buffers)
+    )
+    returned = main.regions[0].blocks[0].operations[-1].operands
+    return MemoryPlan(
+        arena_bytes=figures["arena"],
+        lower_bound=figures["lower_bound"],
+        proved_optimal=figures["arena"] == figures["lower_bound"],
+        unplanned_bytes=figures["unplanned"],
+        result_bytes=sum(tensor_of(value).bytes for value in returned),
+        parameter_bytes=parameters.size,
+        buffers=placed,
+    )
+
+
+_FIGURES = ("arena", "lower_bound", "unplanned")
+
+
+def vertices(module: ir.Module) -> list[Execute]:
+    """The placed vertices in the order of execution."""
+    return [op for op in steps(main_function(module)) if isinstance(op, Execute)]

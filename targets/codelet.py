@@ -1,0 +1,114 @@
+"""Lowers the graph ops of a codelet to linalg: element-wise ops in a row become one loop nest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.definition import Op
+from pyipu.dialect.elementwise import Elementwise
+from pyipu.dialect.program import Constant
+from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.types import tensor_of
+from pyipu.dialect.writer import CodeletWriter, Value
+from pyipu.passes.updates import addition_of
+
+
+def lower_codelet(
+    writer: CodeletWriter, codelet: func.FuncOp, arguments: Sequence[Value], updated: int | None = None
+) -> list[Value]:
+    """Writes the body over `arguments` and returns what it computes; the result takes the bytes of argument `updated`."""
+    body = codelet.regions[0].blocks[0]
+    values: dict[ir.Value, Value] = dict(zip(body.arguments, arguments, strict=True))
+    ops = [op for op in body.operations if isinstance(op, Op)]
+    replaced = addition_of(codelet, updated) if updated is not None else None
+    for run in _elementwise_runs(ops):
+        if isinstance(run[-1], Elementwise):
+            values[run[-1].results[0]] = _lower_elementwise(writer, run, values, replaced[1] if replaced else None)
+        else:
+            writer.start = arguments[updated] if replaced and updated is not None and run[0] == replaced[0] else None
+            _lower(writer, run[0], values)
+    returned = body.operations[len(body.operations) - 1].operands
+    return [_written(writer, values[value], value in set(body.arguments)) for value in returned]
+
+
+def _lower(writer: CodeletWriter, op: Op, values: dict[ir.Value, Value]) -> None:
+    operands = [_tensor(writer, value, values) for value in op.operands]
+    lowered = type(op).lower(writer, *operands, **op.values)
+    results = lowered if isinstance(lowered, tuple) else (lowered,)
+    values.update(zip(op.results, results, strict=True))
+
+
+def _tensor(writer: CodeletWriter, value: ir.Value, values: dict[ir.Value, Value]) -> Value:
+    """An operand as a tensor; a splat that came along into the codelet is written out where a whole op needs it."""
+    if value in values:
+        return values[value]
+    constant = value.owner
+    return writer.filled(tensor_of(value), constant.value.reshape(-1)[0].item())
+
+
+def _elementwise_runs(ops: Sequence[Op]) -> list[list[Op]]:
+    """Splits the ops into single ones and runs of element-wise ops, whose inner results nobody else reads.
+
+    A run ends where its result is read by an op outside of it, or has another shape than the next op's.
+    """
+    runs: list[list[Op]] = []
+    for op in (op for op in ops if not isinstance(op, Constant)):
+        if runs and isinstance(op, Elementwise) and _continues(runs[-1], op):
+            runs[-1].append(op)
+        else:
+            runs.append([op])
+    return runs
+
+
+def _continues(run: list[Op], op: Op) -> bool:
+    if not isinstance(run[-1], Elementwise):
+        return False
+    same_shape = tensor_of(run[-1].results[0]).shape == tensor_of(op.results[0]).shape
+    readers = [use.owner for use in run[-1].results[0].uses]
+    return same_shape and all(isinstance(reader, Elementwise) for reader in readers)
+
+
+def _lower_elementwise(
+    writer: CodeletWriter, run: Sequence[Op], values: dict[ir.Value, Value], replaced: Op | None
+) -> Value:
+    """One `linalg.generic` for the whole run, without the addition that an accumulator has `replaced`."""
+    sums = {op.results[0]: next(v for v in op.operands if not _is_start(v, op)) for op in run if replaced is not None and op == replaced}
+    rest = [op for op in run if op.results[0] not in sums]
+    if not rest:
+        return values[sums[run[-1].results[0]]]
+    inner = {op.results[0] for op in run}
+    outer = list(dict.fromkeys(v for op in rest for v in op.operands if v not in inner and v in values))
+    outer += [v for v in sums.values() if v in values and v not in outer]
+
+    def body(scalars: Scalars, *arguments: Scalar) -> Scalar:
+        known = dict(zip(outer, arguments, strict=True))
+        for op in run:
+            known[op.results[0]] = known[sums[op.results[0]]] if op.results[0] in sums else _scalar(scalars, op, known)
+        return known[run[-1].results[0]]
+
+    return writer.elementwise([values[value] for value in outer], tensor_of(run[-1].results[0]), body)
+
+
+def _is_start(value: ir.Value, addition: Op) -> bool:
+    """Of both operands of a replaced addition, the argument of its result's type is where the sum starts."""
+    return isinstance(value, ir.BlockArgument) and value.type == addition.results[0].type
+
+
+def _scalar(scalars: Scalars, op: Op, known: dict[ir.Value, Scalar]) -> Scalar:
+    assert isinstance(op, Elementwise)
+    operands = [known[v] if v in known else _splat(scalars, v) for v in op.operands]
+    return type(op).scalar(scalars, *operands, **op.values)
+
+
+def _splat(scalars: Scalars, value: ir.Value) -> Scalar:
+    return scalars.constant(value.owner.value.reshape(-1)[0].item(), tensor_of(value).dtype)
+
+
+def _written(writer: CodeletWriter, value: Value, is_argument: bool) -> Value:
+    """A codelet that returns its operand copies it: the copy is a loop nest, so that it is tiled like any other."""
+    if not is_argument:
+        return value
+    return writer.elementwise([value], value.tensor, lambda scalars, element: element)

@@ -1,0 +1,286 @@
+"""Emits a placed program in IREE's `stream` dialect: one arena per call, every byte range where the plan put it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.definition import Op, ipu_ops
+from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
+from pyipu.dialect.types import Tensor, tensor_of
+from pyipu.parameters import SCOPE
+from pyipu.passes.functions import codelets, main_function
+from pyipu.passes.planning.border import border_runs
+from pyipu.passes.planning.region import Region
+from pyipu.targets.executable import bindings, emit_executable
+
+_ON = "on(#hal.device.affinity<@dev>)"
+_EXTERNAL = "!stream.resource<external>"
+_TRANSIENT = "!stream.resource<transient>"
+_CONSTANT = "!stream.resource<constant>"
+
+MOST_RUNS = 1024
+"""A border in more pieces than this is written by filling the whole tensor: each piece costs a command."""
+
+
+def emit_module(module: ir.Module, device: str, input_names: Sequence[str] = ()) -> str:
+    """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
+
+    `input_names` stand in the error that a caller with a wrong shape gets from IREE.
+    """
+    program = Program.read(main_function(module), input_names)
+    parts = [_executables(module, program), _parameters(program), _main(program)]
+    body = "\n".join(part for part in parts if part)
+    return (
+        "module attributes {stream.affinity.default = #hal.device.affinity<@dev>} {\n"
+        f"util.global private @dev = {device} : !hal.device\n{body}\n}}\n"
+    )
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A byte range outside of the command stream, and its name inside."""
+
+    outer: str
+    inner: str
+    lifetime: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """The main function, sorted into what is emitted where."""
+
+    arguments: list[ir.Value]
+    argument_names: list[str]
+    parameters: list[Parameter]
+    steps: list[Op]
+    returned: list[ir.Value]
+    arena_bytes: int
+
+    @staticmethod
+    def read(main: func.FuncOp, input_names: Sequence[str]) -> Program:
+        block = main.regions[0].blocks[0]
+        ops = list(ipu_ops(block))
+        arena = ir.IntegerAttr(main.attributes["ipu.arena_bytes"]).value
+        return Program(
+            list(block.arguments),
+            list(input_names) or [f"input {i}" for i in range(len(block.arguments))],
+            [op for op in ops if isinstance(op, Parameter)],
+            [op for op in ops if isinstance(op, Border | Execute)],
+            list(block.operations[len(block.operations) - 1].operands),
+            arena,
+        )
+
+    def resources(self) -> dict[ir.Value, Resource]:
+        """What each base of a view is: an input, a parameter, a returned result; the arena's buffers share one."""
+        found: dict[ir.Value, Resource] = {}
+        for i, value in enumerate(self.arguments):
+            found[value] = Resource(f"%input{i}", f"%i{i}", _EXTERNAL, tensor_of(value).bytes)
+        for i, op in enumerate(self.parameters):
+            found[op.results[0]] = Resource(f"%parameter{i}", f"%p{i}", _CONSTANT, tensor_of(op.results[0]).bytes)
+        for i, value in enumerate(self.returned):
+            base = _base(value)
+            found[base] = Resource(f"%result{i}", f"%r{i}", _EXTERNAL, base.owner.size)
+        return found
+
+    @property
+    def arena(self) -> Resource:
+        return Resource("%arena", "%m", _TRANSIENT, self.arena_bytes)
+
+
+def _base(reference: ir.Value) -> ir.Value:
+    return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
+
+
+def _executables(module: ir.Module, program: Program) -> str:
+    """One executable per name; vertices that share it are equal in all that it is compiled for."""
+    bodies = codelets(module)
+    first: dict[str, Execute] = {}
+    for op in program.steps:
+        if isinstance(op, Execute):
+            first.setdefault(op.executable, op)
+    return "".join(emit_executable(name, op, bodies[op.codelet]) for name, op in first.items())
+
+
+def _parameters(program: Program) -> str:
+    """One global per parameter and one load of all of them: a load of a whole parameter is mapped, not copied."""
+    ops = program.parameters
+    if not ops:
+        return ""
+    sizes = [tensor_of(op.results[0]).bytes for op in ops]
+    lines = [f"util.global private @parameter_{i} : {_CONSTANT}" for i in range(len(ops))]
+    lines += ["util.initializer {", "%begin = arith.constant 0 : i64"]
+    lines += [f"%size{size} = arith.constant {size} : index" for size in dict.fromkeys(sizes)]
+    lines += [f'%scope = util.buffer.constant : !util.buffer = "{SCOPE}"']
+    lines += [f"%key{i} = util.buffer.constant : !util.buffer = {_quoted(op.key)}" for i, op in enumerate(ops)]
+    loads = ",\n".join(f"%scope::%key{i}[%begin] : {_CONSTANT}{{%size{size}}}" for i, size in enumerate(sizes))
+    lines += [f"%loaded:{len(ops)}, %loading = stream.cmd.parameter.load {_ON} {{\n{loads}\n}} => !stream.timepoint"]
+    loaded = ", ".join(f"%loaded#{i}" for i in range(len(ops)))
+    types = ", ".join(f"{_CONSTANT}{{%size{size}}}" for size in sizes)
+    lines += [f"%ready:{len(ops)} = stream.timepoint.await sync %loading => {loaded} : {types}"]
+    lines += [f"util.global.store %ready#{i}, @parameter_{i} : {_CONSTANT}" for i in range(len(ops))]
+    return "\n".join([*lines, "util.return", "}"])
+
+
+def _quoted(text: str) -> str:
+    return str(ir.StringAttr.get(text))
+
+
+def _main(program: Program) -> str:
+    resources = program.resources()
+    views = "!hal.buffer_view"
+    arguments = ", ".join(f"%arg{i}: {views}" for i in range(len(program.arguments)))
+    results = ", ".join([views] * len(program.returned))
+    commands = [line for op in program.steps for line in _command(op, program, resources)]
+    lines = [
+        *_imports(program),
+        *(
+            f"{resources[op.results[0]].outer} = util.global.load immutable @parameter_{i} : {_CONSTANT}"
+            for i, op in enumerate(program.parameters)
+        ),
+        *_allocations(program, resources),
+        *_execution(program, resources, commands),
+        *_exports(program, resources),
+    ]
+    head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
+    patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
+    head += [f"%{type_}_{bits} = arith.constant {bits} : {type_}" for bits, type_ in sorted(patterns)]
+    body = "\n".join([*head, *lines])
+    return f"util.func public @main({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
+
+
+def _numbers(program: Program, resources: dict[ir.Value, Resource]) -> set[int]:
+    """Every size and offset that the function mentions."""
+    numbers = {0, program.arena_bytes} | {resource.size for resource in resources.values()}
+    for op in program.steps:
+        ranges = _border_ranges(op) if isinstance(op, Border) else [_range(value) for value in op.operands]
+        numbers.update(number for pair in ranges for number in pair)
+    return numbers | {size for value in program.arguments for size in tensor_of(value).shape}
+
+
+def _range(value: ir.Value) -> tuple[int, int]:
+    """Byte offset in its resource, and length, of what a reference binds."""
+    owner = value.owner
+    if not isinstance(owner, View):
+        return 0, tensor_of(value).bytes
+    base = owner.operands[0].owner
+    offset = (base.offset or 0) if isinstance(base, Allocate) else 0
+    return offset + owner.start, tensor_of(value).with_shape(owner.whole).bytes
+
+
+def _imports(program: Program) -> Iterator[str]:
+    for i, value in enumerate(program.arguments):
+        tensor = tensor_of(value)
+        shape = ", ".join(f"%n{size}" for size in tensor.shape)
+        yield f"%type{i} = hal.element_type<{tensor.dtype}> : i32"
+        yield f"%encoding{i} = hal.encoding_type<dense_row_major> : i32"
+        yield (
+            f"hal.buffer_view.assert<%arg{i} : !hal.buffer_view> message({_quoted(program.argument_names[i])}) "
+            f"shape([{shape}]) type(%type{i}) encoding(%encoding{i})"
+        )
+        yield (
+            f"%input{i} = stream.tensor.import {_ON} %arg{i} : !hal.buffer_view -> {tensor} in "
+            f"{_EXTERNAL}{{%n{tensor.bytes}}}"
+        )
+
+
+def _allocated(program: Program, resources: dict[ir.Value, Resource]) -> list[Resource]:
+    results = [resources[_base(value)] for value in program.returned]
+    return [*results, program.arena] if program.arena_bytes else results
+
+
+def _allocations(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
+    """Allocations are joined: a chain of awaits crashes IREE's canonicalizer."""
+    allocated = _allocated(program, resources)
+    for i, one in enumerate(allocated):
+        yield (
+            f"{one.outer}, %t{i} = stream.resource.alloca uninitialized {_ON} : {one.lifetime}{{%n{one.size}}} "
+            "=> !stream.timepoint"
+        )
+    yield f"%ready = stream.timepoint.join max({', '.join(f'%t{i}' for i in range(len(allocated)))}) => !stream.timepoint"
+
+
+def _execution(program: Program, resources: dict[ir.Value, Resource], commands: Sequence[str]) -> Iterator[str]:
+    captured = [*resources.values(), program.arena] if program.arena_bytes else list(resources.values())
+    listed = ", ".join(f"{r.outer} as {r.inner}: {r.lifetime}{{%n{r.size}}}" for r in captured)
+    yield f"%done = stream.cmd.execute {_ON} await(%ready) => with({listed}) {{"
+    yield from commands
+    yield "} => !stream.timepoint"
+
+
+def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+    if isinstance(op, Border):
+        return _border(op, program, resources)
+    assert isinstance(op, Execute)
+    letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
+    operands = [f"{letters[binding.access]} {_bound(value, program, resources)}" for value, binding in bindings(op)]
+    return [f"stream.cmd.dispatch @{op.executable}::@{op.executable} {{", ",\n".join(operands), "}"]
+
+
+def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource]) -> str:
+    resource = resources.get(_base(value), program.arena)
+    offset, length = _range(value)
+    return f"{resource.inner}[%n{offset} for %n{length}] : {resource.lifetime}{{%n{resource.size}}}"
+
+
+def _border(op: Border, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+    """Fills of the border's runs, side by side; the whole tensor at once where the runs are many and short."""
+    padded = op.operands[0]
+    tensor, resource = tensor_of(padded), resources.get(_base(padded), program.arena)
+    bits, type_ = _pattern(op.value, tensor)
+    fills = [
+        f"stream.cmd.fill %{type_}_{bits}, {resource.inner}[%n{offset} for %n{length}] : "
+        f"{type_} -> {resource.lifetime}{{%n{resource.size}}}"
+        for offset, length in _border_ranges(op)
+    ]
+    return ["stream.cmd.concurrent {", *fills, "}"] if len(fills) > 1 else fills
+
+
+def _border_ranges(op: Border) -> list[tuple[int, int]]:
+    """Byte offsets in the resource, and lengths."""
+    padded, inside = op.operands
+    base, all_bytes = _range(padded)
+    itemsize = tensor_of(padded).numpy_dtype.itemsize
+    start = padded.owner.start
+    runs = border_runs(_region(padded), _region(inside))
+    if len(runs) > MOST_RUNS:
+        return [(base, all_bytes)]
+    return [(base - start + run.offset * itemsize, run.length * itemsize) for run in runs]
+
+
+def _region(reference: ir.Value) -> Region:
+    view, tensor = reference.owner, tensor_of(reference)
+    return Region(view.start // tensor.numpy_dtype.itemsize, view.whole, view.offsets, tensor.shape, view.strides)
+
+
+def _pattern(number: float, tensor: Tensor) -> tuple[int, str]:
+    """The bits of one element as an integer, and its type."""
+    array = np.array(number).astype(tensor.numpy_dtype)
+    bits = array.itemsize * 8
+    return int.from_bytes(array.tobytes(), "little"), f"i{bits}"
+
+
+def _exports(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
+    done, arena = "%done", program.arena
+    if program.arena_bytes:
+        yield (
+            f"%freed = stream.resource.dealloca {_ON} await(%done) => {arena.outer} : "
+            f"{arena.lifetime}{{%n{arena.size}}} => !stream.timepoint"
+        )
+        done = "%freed"
+    results = [resources[_base(value)] for value in program.returned]
+    outers = ", ".join(resource.outer for resource in results)
+    types = ", ".join(f"{_EXTERNAL}{{%n{resource.size}}}" for resource in results)
+    yield f"%out:{len(results)} = stream.timepoint.await {done} => {outers} : {types}"
+    for i, (value, resource) in enumerate(zip(program.returned, results, strict=True)):
+        yield (
+            f"%view{i} = stream.tensor.export {_ON} %out#{i} : {tensor_of(value)} in {_EXTERNAL}{{%n{resource.size}}} "
+            "-> !hal.buffer_view"
+        )
+    listed = ", ".join(f"%view{i}" for i in range(len(results)))
+    yield f"util.return {listed} : {', '.join(['!hal.buffer_view'] * len(results))}"
