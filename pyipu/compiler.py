@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -93,12 +95,7 @@ def lower(
     """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass."""
     session = Session()
     imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
-    observers = [one for one in (settings.dump(), observe) if one]
-
-    def see(name: str, module: ir.Module) -> None:
-        for one in observers:
-            one(name, module)
-
+    see = _Observers([one for one in (_dumper(), observe) if one])
     see("import", imported.module)
     managers = [PassManager(Pipeline.parse(stage.pipeline), observe=see) for stage in target.stages]
     for manager in managers:
@@ -110,6 +107,32 @@ def lower(
         stream = emit_module(imported.module, device_attribute(target), names)
     milliseconds = [one for manager in managers for one in manager.milliseconds]
     return Lowered(imported.module, imported, session.parameters, session.remarks, stream, milliseconds)
+
+
+@dataclass(frozen=True)
+class _Observers:
+    """Passes on what it is called with."""
+
+    all: Sequence[Observer]
+
+    def __call__(self, name: str, module: ir.Module) -> None:
+        for one in self.all:
+            one(name, module)
+
+
+def _dumper() -> Observer | None:
+    """Writes the IR after each pass into the folder that the settings name, numbered in order."""
+    folder = settings.dump_folder()
+    if folder is None:
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    number = itertools.count()
+
+    def write(name: str, module: ir.Module) -> None:
+        title = re.sub(r"\W+", "-", name).strip("-")
+        (folder / f"{next(number):02}-{title}.mlir").write_text(f"{module}\n")
+
+    return write
 
 
 def memory_plan(module: ir.Module, parameters: Parameters) -> MemoryPlan:
