@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pyipu.dialect.writer import CodeletWriter, Value
 
 _mlir = _mlir_libs._mlir
+_mlir.globals.append_dialect_search_prefix("pyipu.dialect")
 
 Permutation = tuple[int, ...]
 """As in `numpy.transpose`: dimension i of the result is dimension `permutation[i]` of the operand."""
@@ -116,12 +117,12 @@ class Op(ir.OpView):
         raise NotImplementedError
 
     @staticmethod
-    def evaluate(*operands: np.ndarray, **attributes: Any) -> Any:
+    def evaluate(*operands: Any, **attributes: Any) -> Any:
         """The result computed with numpy, or a tuple of them."""
         raise NotImplementedError
 
     @staticmethod
-    def lower(writer: CodeletWriter, *operands: Value, **attributes: Any) -> Any:
+    def lower(writer: CodeletWriter, *operands: Any, **attributes: Any) -> Any:
         """Writes linalg IR that computes the result and returns its value, or a tuple of them."""
         raise NotImplementedError
 
@@ -158,7 +159,7 @@ class Op(ir.OpView):
             attributes={name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None},
             loc=location,
         )
-        return operation.opview  # type: ignore[no-any-return]
+        return operation.opview
 
     @classmethod
     def result_types(

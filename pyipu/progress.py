@@ -21,8 +21,8 @@ class Progress:
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Progress]:
+def progress(title: str, console: Console | None = None) -> Iterator[Progress]:
     """Shows `title` and the current stage on stderr while the block runs, if stderr is a terminal."""
-    console = Console(stderr=True)
+    console = console or Console(stderr=True)
     with console.status(title) as status:
         yield Progress(title, status)

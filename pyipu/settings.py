@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pyipu.errors import Error
+
 
 def cache_folder() -> Path:
     """PYIPU_CACHE: where downloaded and compiled things are kept; ~/.cache/pyipu (as XDG has it) by default."""
@@ -19,5 +21,12 @@ def dump_folder() -> Path | None:
 
 
 def poison() -> bool:
-    """PYIPU_POISON=1: every call fills its arena with NaN first, so that reading unwritten bytes shows."""
-    return os.environ.get("PYIPU_POISON", "0") not in ("", "0")
+    """PYIPU_POISON=1: every call fills its arena with NaN first, so that reading unwritten bytes shows.
+
+    Raises:
+        Error: it is neither 0 nor 1.
+    """
+    text = os.environ.get("PYIPU_POISON") or "0"
+    if text not in ("0", "1"):
+        raise Error(f"the environment variable PYIPU_POISON is 0 or 1, not {text!r}")
+    return text == "1"

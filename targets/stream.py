@@ -23,17 +23,21 @@ _EXTERNAL = "!stream.resource<external>"
 _TRANSIENT = "!stream.resource<transient>"
 _CONSTANT = "!stream.resource<constant>"
 
+_POISON = (0xFF, "i8")
+"""All bits set is NaN in every floating-point type."""
+
 MOST_RUNS = 1024
 """A border in more pieces than this is written by filling the whole tensor: each piece costs a command."""
 
 
-def emit_module(module: ir.Module, device: str, input_names: Sequence[str] = ()) -> str:
+def emit_module(module: ir.Module, device: str, input_names: Sequence[str] = (), poison: bool = False) -> str:
     """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
 
-    `input_names` stand in the error that a caller with a wrong shape gets from IREE.
+    `input_names` stand in the error that a caller with a wrong shape gets from IREE. With `poison` every call begins by
+    writing NaN all over the arena and the results, so that a read of unwritten memory shows.
     """
     program = Program.read(main_function(module), input_names)
-    parts = [_executables(module, program), _parameters(program), _main(program)]
+    parts = [_executables(module, program), _parameters(program), _main(program, poison)]
     body = "\n".join(part for part in parts if part)
     return (
         "module attributes {stream.affinity.default = #hal.device.affinity<@dev>} {\n"
@@ -131,12 +135,13 @@ def _quoted(text: str) -> str:
     return str(ir.StringAttr.get(text))
 
 
-def _main(program: Program) -> str:
+def _main(program: Program, poison: bool) -> str:
     resources = program.resources()
     views = "!hal.buffer_view"
     arguments = ", ".join(f"%arg{i}: {views}" for i in range(len(program.arguments)))
     results = ", ".join([views] * len(program.returned))
-    commands = [line for op in program.steps for line in _command(op, program, resources)]
+    commands = list(_poison(program, resources)) if poison else []
+    commands += [line for op in program.steps for line in _command(op, program, resources)]
     lines = [
         *_imports(program),
         *(
@@ -149,6 +154,7 @@ def _main(program: Program) -> str:
     ]
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
     patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
+    patterns |= {_POISON} if poison else set()
     head += [f"%{type_}_{bits} = arith.constant {bits} : {type_}" for bits, type_ in sorted(patterns)]
     body = "\n".join([*head, *lines])
     return f"util.func public @main({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
@@ -211,6 +217,12 @@ def _execution(program: Program, resources: dict[ir.Value, Resource], commands: 
     yield f"%done = stream.cmd.execute {_ON} await(%ready) => with({listed}) {{"
     yield from commands
     yield "} => !stream.timepoint"
+
+
+def _poison(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
+    bits, type_ = _POISON
+    for one in _allocated(program, resources):
+        yield f"stream.cmd.fill %{type_}_{bits}, {one.inner}[%n0 for %n{one.size}] : {type_} -> {one.lifetime}{{%n{one.size}}}"
 
 
 def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:

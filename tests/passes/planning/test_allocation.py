@@ -2,6 +2,7 @@
 
 import random
 import time
+from itertools import permutations
 
 import pytest
 from hypothesis import given, settings
@@ -61,6 +62,31 @@ def network(seed: int, count: int) -> list[Interval]:
 def hill(levels: int) -> list[Interval]:
     """Buffers that begin one after the other and end in the reverse order: any placement as a stack is optimal."""
     return [Interval(f"b{level}", level, 2 * levels - level, 64 * (level + 1)) for level in range(levels)]
+
+
+def largest_load(intervals: list[Interval], alignment: int) -> int:
+    """The lower bound, step by step."""
+    steps = range(max((interval.end for interval in intervals), default=0))
+    alive = ([interval for interval in intervals if interval.start <= step < interval.end] for step in steps)
+    return max((sum(-(-interval.size // alignment) * alignment for interval in live) for live in alive), default=0)
+
+
+def least_peak(intervals: list[Interval]) -> int:
+    """The optimum: some order of first-fit placements is optimal, so all orders are tried."""
+    return min(first_fit_peak(order) for order in permutations(intervals))
+
+
+def first_fit_peak(order: tuple[Interval, ...]) -> int:
+    offsets: dict[str, int] = {}
+    for interval in order:
+        live = [other for other in order if other.name in offsets]
+        live = [other for other in live if other.start < interval.end and interval.start < other.end]
+        taken = sorted((offsets[other.name], offsets[other.name] + other.size) for other in live)
+        offset = 0
+        for begin, end in taken:
+            offset = offset if offset + interval.size <= begin else max(offset, end)
+        offsets[interval.name] = offset
+    return max(offsets[interval.name] + interval.size for interval in order)
 
 
 def test_no_intervals_need_no_memory():
@@ -129,12 +155,21 @@ def test_repeated_names_and_alignments_below_one_are_refused():
         allocate([Interval("a", 0, 1, 64)], alignment=0)
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_small_problems_reach_their_optimum(seed: int):
+    rng = random.Random(seed)
+    ranges = [(start, start + rng.randint(1, 6)) for start in (rng.randrange(8) for _ in range(6))]
+    intervals = [Interval(f"b{index}", *steps, rng.randint(1, 9)) for index, steps in enumerate(ranges)]
+    assert allocate(intervals, alignment=1, time_limit=0.5).peak == least_peak(intervals)
+
+
 @settings(max_examples=150, deadline=None)
 @given(problems(), st.sampled_from([1, 16, 64]))
 def test_every_allocation_is_valid_and_no_smaller_than_its_bound(intervals: list[Interval], alignment: int):
     allocation = allocate(intervals, alignment=alignment, time_limit=0.05)
     validate(intervals, allocation, alignment)
-    assert allocation.lower_bound == lower_bound(intervals, alignment) <= allocation.peak
+    assert allocation.lower_bound == lower_bound(intervals, alignment) == largest_load(intervals, alignment)
+    assert allocation.lower_bound <= allocation.peak
     assert allocation.peak % alignment == 0
     assert allocation.peak <= sum(-(-interval.size // alignment) * alignment for interval in intervals)
 

@@ -1,0 +1,43 @@
+"""The pass that makes activations channels-last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from iree.compiler import ir
+
+from pyipu.dialect.movement import Transpose
+from pyipu.passes.base import Pass
+from pyipu.passes.contractions import ABSORBING
+from pyipu.passes.folding import is_known
+from pyipu.passes.identities import MOVEMENT
+from pyipu.passes.rewriting import apply_rules, merge_equal_ops, merged, users
+from pyipu.passes.session import Session
+from pyipu.passes.sinking import HOISTING, SINKING
+from pyipu.passes.verifier import all_ops
+
+
+@dataclass(frozen=True)
+class Layout(Pass):
+    """Moves transposes until they cancel, vanish into contractions or weights, or stand at the edges of the graph."""
+
+    NAME: ClassVar[str] = "ipu-layout"
+
+    def run(self, module: ir.Module, session: Session) -> None:
+        apply_rules(module, merged(MOVEMENT, ABSORBING, SINKING), session)
+        apply_rules(module, merged(MOVEMENT, ABSORBING, HOISTING), session)
+        merge_equal_ops(module)
+        for op in computed_transposes(module):
+            session.remark(Layout.NAME, op.location, f"a transpose of {op.operands[0].type} stays: {_takers(op)}")
+
+
+def computed_transposes(module: ir.Module) -> Iterator[Transpose]:
+    """The transposes of tensors that are not known at compile time: those that cost time in each run."""
+    return (op for op in all_ops(module) if isinstance(op, Transpose) and not is_known(op.operands[0]))
+
+
+def _takers(op: Transpose) -> str:
+    names = sorted({user.operation.name for user in users(op.result)})
+    return f"it is taken by {' and '.join(names)}"
