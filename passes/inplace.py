@@ -41,7 +41,7 @@ class InPlace(Pass):
         for refusal in plan.refusals:
             value = graph.values[refusal.value]
             session.remark(self.NAME, graph.ops[refusal.step].location, f"no alias with {_name(value)}: {refusal.reason}")
-        _write_program(module, graph, plan)
+        _write_program(module, graph, plan, self.alignment)
 
 
 def _name(value: ir.Value) -> str:
@@ -107,10 +107,10 @@ def _concat_places(op: Concat) -> list[Place]:
     return places
 
 
-def _write_program(module: ir.Module, graph: Graph, plan: Aliasing) -> None:
+def _write_program(module: ir.Module, graph: Graph, plan: Aliasing, alignment: int) -> None:
     """Replaces the main function by one over references."""
     old = main_function(module)
-    writer = ProgramWriter(module, old, graph.values, plan)
+    writer = ProgramWriter(module, old, graph.values, plan, alignment)
     writer.mark_results(graph.returned)
     borders = _first_writes(graph, plan)
     with ir.InsertionPoint(writer.body), ir.Location.unknown():

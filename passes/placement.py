@@ -20,8 +20,10 @@ from pyipu.passes.planning.region import Region
 class ProgramWriter:
     """Builds the new main function; values are the numbers of the aliasing plan."""
 
-    def __init__(self, module: ir.Module, old: func.FuncOp, values: Sequence[ir.Value], plan: Aliasing) -> None:
-        self.module, self.values, self.plan = module, values, plan
+    def __init__(
+        self, module: ir.Module, old: func.FuncOp, values: Sequence[ir.Value], plan: Aliasing, alignment: int
+    ) -> None:
+        self.module, self.values, self.plan, self.alignment = module, values, plan, alignment
         references = [_reference_type(value) for value in old.regions[0].blocks[0].arguments]
         results = [ir.Type.parse(str(Ref(Tensor.parse(str(type_))))) for type_ in old.type.results]
         with ir.InsertionPoint(module.body), old.location:
@@ -51,7 +53,12 @@ class ProgramWriter:
     def view(self, value: int) -> ir.Value:
         """The reference to a value's region of its storage."""
         number = self.plan.storage_of[value]
-        return self._view(number, self.plan.storages[number].members[value])
+        return self._least_view(number, self.plan.storages[number].members[value])
+
+    def _least_view(self, number: int, region: Region) -> ir.Value:
+        """Bound to no more rows than it needs, so that equal strips share an executable."""
+        itemsize = NUMPY_DTYPES[self.plan.storages[number].dtype].itemsize
+        return self._view(number, region.rebased(self.alignment // itemsize))
 
     def _view(self, number: int, region: Region) -> ir.Value:
         storage = self.plan.storages[number]
@@ -102,8 +109,11 @@ class ProgramWriter:
     def border(self, value: int, place: Place, pad: Pad) -> None:
         """Writes around `place` inside of a padded tensor."""
         number = self.plan.storage_of[value]
-        inside = self.plan.storages[number].members[value].slice(*place)
-        Border.create(self.view(value), self._view(number, inside), value=pad.value, location=pad.location)
+        padded = self.plan.storages[number].members[value]
+        inside = padded.slice(*place)
+        Border.create(
+            self._view(number, padded), self._view(number, inside), value=pad.value, location=pad.location
+        )
 
     def execute(self, codelet: str, reads: Sequence[int], results: Sequence[int], location: ir.Location) -> None:
         operands = [*map(self.view, reads), *map(self.view, results)]
@@ -120,7 +130,7 @@ class ProgramWriter:
         number = self.plan.storage_of[result]
         region = self.plan.storages[number].members[result]
         if place is not None:
-            self._copy(self.view(source), self._view(number, region.slice(*place)), location)
+            self._copy(self.view(source), self._least_view(number, region.slice(*place)), location)
             return
         viewed = region.reshape(tensor_of(self.values[source]).shape)
         assert viewed is not None

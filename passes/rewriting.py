@@ -11,12 +11,17 @@ from iree.compiler import rewrite as mlir_rewrite
 
 from pyipu.dialect.definition import OPS, Op, ipu_ops
 from pyipu.dialect.types import Tensor, tensor_of
+from pyipu.errors import CompilationError
 from pyipu.passes.folding import fold
 from pyipu.passes.session import Session
+from pyipu.passes.verifier import all_ops
 
 Rule = Callable[[Any, Session], ir.Value | None]
 """Takes an op and returns what its result is replaced with, built at the current insertion point (just before the op)
 and with its location; None, and nothing built, when the rule does not apply."""
+
+_ITERATIONS = 100
+"""Far more walks over the functions, and rewrites of each op in one walk, than any graph needs."""
 
 _ANYWHERE = ir.OperationEquivalenceFlags.IGNORE_LOCATIONS
 
@@ -27,14 +32,26 @@ AnyOp = TypeVar("AnyOp", bound=Op)
 
 
 def apply_rules(module: ir.Module, rules: Rules, session: Session) -> None:
-    """Rewrites all functions of `module` until no rule applies; ops whose results nobody needs vanish on the way."""
+    """Rewrites all functions of `module` until no rule applies; ops whose results nobody needs vanish on the way.
+
+    Raises:
+        CompilationError: the rules undo each other and come to no end.
+    """
     patterns = mlir_rewrite.RewritePatternSet(module.context)
     for kind in OPS.values():
         patterns.add(kind, _pattern(_rules_of(kind, rules), session))
-    config = mlir_rewrite.GreedyRewriteConfig()
-    config.max_iterations = -1
-    config.region_simplification_level = mlir_rewrite.GreedySimplifyRegionLevel.DISABLED
-    mlir_rewrite.apply_patterns_and_fold_greedily(module, patterns.freeze(), config)
+    try:
+        mlir_rewrite.apply_patterns_and_fold_greedily(module, patterns.freeze(), _configuration(module))
+    except RuntimeError as error:
+        raise CompilationError(f"the rewrite rules come to no end, this is a bug in pyipu: {error}") from error
+
+
+def _configuration(module: ir.Module) -> Any:
+    configuration = mlir_rewrite.GreedyRewriteConfig()
+    configuration.region_simplification_level = mlir_rewrite.GreedySimplifyRegionLevel.DISABLED
+    configuration.max_iterations = _ITERATIONS
+    configuration.max_num_rewrites = _ITERATIONS * (1 + sum(1 for _ in all_ops(module)))
+    return configuration
 
 
 def merged(*tables: Rules) -> Rules:

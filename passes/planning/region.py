@@ -58,6 +58,25 @@ class Region:
         pitches = [math.prod(self.whole[i + 1 :]) for i in range(len(self.whole))]
         return sum(offset * pitch for offset, pitch in zip(self.offsets, pitches, strict=True))
 
+    def rebased(self, granularity: int = 1) -> Region:
+        """The same elements with the least `whole`: rows in front of and behind the region are left out of it.
+
+        Equal strips of one buffer then differ in `start` alone. Rows in front stay when they are no multiple of
+        `granularity` elements.
+        """
+        rows = next((i for i, size in enumerate(self.whole) if size != 1), None)
+        if rows is None:
+            return self
+        distance = self.offsets[rows] * math.prod(self.whole[rows + 1 :])
+        skipped = self.offsets[rows] if distance % granularity == 0 else 0
+        extent = self.offsets[rows] - skipped + (self.sizes[rows] - 1) * self.strides[rows] + 1
+        return replace(
+            self,
+            start=self.start + (distance if skipped else 0),
+            whole=(*self.whole[:rows], extent, *self.whole[rows + 1 :]),
+            offsets=(*self.offsets[:rows], self.offsets[rows] - skipped, *self.offsets[rows + 1 :]),
+        )
+
     def place(self, inner: Region, granularity: int = 1) -> Region | None:
         """Where `inner`, a region of a buffer of its own, lies once that buffer is stored in this region.
 

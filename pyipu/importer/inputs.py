@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 
 import onnx
@@ -29,7 +30,7 @@ def input_types(graph: onnx.GraphProto, shapes: Shapes | None) -> dict[str, Tens
         ShapeError: a dimension stays unknown, or `shapes` does not fit the model.
         UnsupportedError: an input is no tensor, or has an element type that pyipu does not have.
     """
-    given = {name: tuple(shape) for name, shape in (shapes or {}).items()}
+    given = {name: _sizes(name, shape) for name, shape in (shapes or {}).items()}
     inputs = graph_inputs(graph)
     unknown = sorted(given.keys() - {value.name for value in inputs})
     if unknown:
@@ -58,13 +59,23 @@ def _dtype(value: onnx.ValueInfoProto) -> str:
     return element_type(value.type.tensor_type.elem_type, f"input '{value.name}'")
 
 
+def _sizes(name: str, shape: Sequence[int]) -> tuple[int, ...]:
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:
+        sizes = (-1,)
+    if min(sizes, default=0) < 0:
+        raise ShapeError(
+            f"shapes= gives {shape!r} for input '{name}'; a shape is a tuple of whole numbers, none negative"
+        )
+    return sizes
+
+
 def _merged(name: str, declared: Declared, given: tuple[int, ...] | None) -> tuple[int, ...]:
     if given is None:
         return tuple(int(size) for size in declared or ())
-    if any(isinstance(size, bool) or not hasattr(size, "__index__") or size < 0 for size in given):
-        raise ShapeError(f"shapes= gives {given} for input '{name}'; a shape has whole numbers, none negative")
     if declared is None:
-        return tuple(int(size) for size in given)
+        return given
     if len(given) != len(declared):
         raise ShapeError(f"shapes= gives {len(given)} dimensions for input '{name}', which has {len(declared)}")
     for axis, (own, size) in enumerate(zip(declared, given, strict=True)):
@@ -72,7 +83,7 @@ def _merged(name: str, declared: Declared, given: tuple[int, ...] | None) -> tup
             raise ShapeError(
                 f"shapes= gives {size} for dimension {axis} of input '{name}', but the model fixes it to {own}"
             )
-    return tuple(int(size) for size in given)
+    return given
 
 
 def _refuse_dynamic(declared: Mapping[str, Declared]) -> None:

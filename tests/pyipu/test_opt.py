@@ -1,4 +1,4 @@
-"""pyipu-opt as a function: exit status, reports, and passes that fail. How it reads and prints IR is in tests/lit/opt."""
+"""pyipu-opt as a function: exit status, reports, passes that fail. How it reads and prints IR is in tests/lit/opt."""
 
 from __future__ import annotations
 

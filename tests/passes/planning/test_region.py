@@ -71,3 +71,13 @@ def test_place_moves_a_buffer_into_a_region(data):
     placed = target.place(inner)
     assert placed is not None
     assert (addresses(placed) == addresses(target).reshape(-1)[addresses(inner).reshape(-1)].reshape(inner.sizes)).all()
+
+
+@given(st.data(), st.sampled_from([1, 4]))
+def test_rebased_addresses_the_same_elements(data, granularity):
+    shape = data.draw(shapes)
+    region = Region.all_of(shape).slice(*data.draw(slices(shape)))
+    rebased = region.rebased(granularity)
+    assert (addresses(rebased) == addresses(region)).all()
+    assert rebased.start % granularity == 0
+    assert all(a <= b for a, b in zip(rebased.whole, region.whole, strict=True))

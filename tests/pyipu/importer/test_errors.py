@@ -189,9 +189,10 @@ def test_all_dynamic_inputs_are_named() -> None:
         ({"w": (1, 3)}, "shapes= names 'w', which is no input of the model; its inputs are: 'x'"),
         ({"x": (1, 3, 4)}, "shapes= gives 3 dimensions for input 'x', which has 2"),
         ({"x": (1, 4)}, "shapes= gives 4 for dimension 1 of input 'x', but the model fixes it to 3"),
-        ({"x": (-1, 3)}, "a shape has whole numbers, none negative"),
-        ({"x": (1.5, 3)}, "a shape has whole numbers, none negative"),
-        ({"x": ("N", 3)}, "a shape has whole numbers, none negative"),
+        ({"x": (-1, 3)}, "a shape is a tuple of whole numbers, none negative"),
+        ({"x": (1.5, 3)}, "a shape is a tuple of whole numbers, none negative"),
+        ({"x": 3}, "a shape is a tuple of whole numbers, none negative"),
+        ({"x": ("N", 3)}, "a shape is a tuple of whole numbers, none negative"),
     ],
 )
 def test_shapes_that_do_not_fit(shapes: Shapes, message: str) -> None:

@@ -1,0 +1,112 @@
+"""How the rows of an op's result depend on the rows of its operands; rows are dimension 1 of [1, rows, …, channels]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.definition import Op
+from pyipu.dialect.linear import MatMul
+from pyipu.dialect.movement import Concat, Pad, Slice
+from pyipu.dialect.program import Constant, Vertex
+from pyipu.dialect.reduction import Softmax
+from pyipu.dialect.types import tensor_of
+from pyipu.dialect.windows import Conv, Pool
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Result row j reads operand rows [j * stride - low, j * stride - low + window)."""
+
+    window: int = 1
+    stride: int = 1
+    low: int = 0
+
+    def after(self, inner: Rows) -> Rows:
+        """The dependence on what `inner` reads, when its result is read as this says. Borders do not compose."""
+        return Rows((self.window - 1) * inner.stride + inner.window, self.stride * inner.stride, inner.low)
+
+
+Dependence = dict[int, Rows]
+"""Operand position -> rows. An operand that is read as a whole (weights, a bias) is not in it."""
+
+
+def dependence(op: Op, bodies: dict[str, func.FuncOp]) -> Dependence | None:
+    """What the rows of a main function's op depend on; None when it cannot run row by row."""
+    if not has_rows(op.results[0]):
+        return None
+    if isinstance(op, Vertex):
+        return _of_codelet(bodies[op.codelet])
+    if isinstance(op, Pad):
+        return {0: Rows(low=op.low[1])} if op.low[0] == op.high[0] == op.interior[1] == 0 else None
+    if isinstance(op, Concat):
+        return dict.fromkeys(range(len(op.operands)), Rows()) if op.axis > 1 else None
+    if isinstance(op, Slice):
+        rows = tensor_of(op.operands[0]).shape[1]
+        whole = op.sizes[1] == rows and has_rows(op.operands[0])
+        return {0: Rows()} if whole else None
+    return None
+
+
+def has_rows(value: ir.Value) -> bool:
+    """Rank 3 or more, batch one, more than one row."""
+    shape = tensor_of(value).shape
+    return len(shape) >= 3 and shape[0] == 1 and shape[1] > 1
+
+
+def _of_codelet(codelet: func.FuncOp) -> Dependence | None:
+    body = codelet.regions[0].blocks[0]
+    reads: dict[ir.Value, Dependence] = {a: {a.arg_number: Rows()} for a in body.arguments}
+    for op in (op for op in body.operations if isinstance(op, Op)):
+        found = {} if isinstance(op, Constant) else _of_op(op, reads)
+        if found is None:
+            return None
+        reads[op.results[0]] = found
+    return reads[body.operations[len(body.operations) - 1].operands[0]]
+
+
+def _of_op(op: Op, reads: dict[ir.Value, Dependence]) -> Dependence | None:
+    """Through one op of a codelet; None when it mixes rows otherwise, or reads one argument in two ways."""
+    merged: Dependence = {}
+    for value, rows in zip(op.operands, _local(op), strict=True):
+        if rows is None:
+            return None
+        outer = {} if rows == WHOLE else {a: rows.after(inner) for a, inner in reads[value].items()}
+        if any(merged.get(a, inner) != inner for a, inner in outer.items()):
+            return None
+        merged |= outer
+    return merged
+
+
+WHOLE = Rows(window=0)
+"""An operand that does not vary with the rows."""
+
+
+def _local(op: Op) -> list[Rows | None]:
+    """For each operand of one op."""
+    if op.elementwise:
+        return [_broadcast(value, op) for value in op.operands]
+    if isinstance(op, Conv):
+        return [_window(tensor_of(op.operands[1]).shape[0], op.strides[0], op.dilations[0]), WHOLE]
+    if isinstance(op, Pool):
+        return [_window(op.window[0], op.strides[0], op.dilations[0])]
+    if isinstance(op, MatMul) and tensor_of(op.operands[1]).rank == 2 and tensor_of(op.operands[0]).rank > 3:
+        return [Rows(), WHOLE]
+    if isinstance(op, Softmax) and op.axis > 1:
+        return [Rows()]
+    return [None] * len(op.operands)
+
+
+def _window(extent: int, stride: int, dilation: int) -> Rows:
+    return Rows((extent - 1) * dilation + 1, stride)
+
+
+def _broadcast(value: ir.Value, op: Op) -> Rows | None:
+    """An operand of an element-wise op has the result's rows, or none that vary."""
+    shape, result = tensor_of(value).shape, tensor_of(op.results[0]).shape
+    position = 1 - (len(result) - len(shape))
+    if position < 0 or shape[position] == 1 != result[1]:
+        return WHOLE
+    return Rows() if shape[position] == result[1] else None
