@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
 from iree.compiler import _mlir_libs, ir
 
 from pyipu.dialect.attributes import KINDS, Kind
@@ -27,10 +26,15 @@ from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type
 from pyipu.errors import VerificationError
 
 if TYPE_CHECKING:
-    from pyipu.dialect.writer import CodeletWriter, Value
+    from pyipu.dialect.writer import CodeletWriter
 
 _mlir = _mlir_libs._mlir
 _mlir.globals.append_dialect_search_prefix("pyipu.dialect")
+
+MOST_OPERANDS = 16
+"""Of a variadic op. IRDL wants all operands of a variadic segment to have one type, so each operand is a segment."""
+
+_SEGMENTS = "operandSegmentSizes"
 
 Permutation = tuple[int, ...]
 """As in `numpy.transpose`: dimension i of the result is dimension `permutation[i]` of the operand."""
@@ -152,11 +156,14 @@ class Op(ir.OpView):
         if values.keys() != cls.KINDS.keys():
             raise TypeError(f"ipu.{cls.MNEMONIC} takes the attributes {sorted(cls.KINDS)}, got {sorted(values)}")
         types = cls.result_types([parse_type(value.type) for value in operands], values, results)
+        encoded = {name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None}
+        if cls.VARIADIC:
+            encoded[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(operands)))
         operation = ir.Operation.create(
             cls.OPERATION_NAME,
             results=[mlir_type(type_) for type_ in types],
             operands=list(operands),
-            attributes={name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None},
+            attributes=encoded,
             loc=location,
         )
         return operation.opview
@@ -191,12 +198,18 @@ class Op(ir.OpView):
     def operand_types(self) -> list[Type]:
         return [parse_type(value.type) for value in self.operands]
 
+    def _has_segments(self) -> bool:
+        attributes = self.operation.attributes
+        expected = segments(len(self.operands))
+        return _SEGMENTS in attributes and list(ir.DenseI32ArrayAttr(attributes[_SEGMENTS])) == expected
+
     def check(self) -> None:
         """Raises VerificationError when this op breaks its own declaration."""
         for name in self.KINDS:
             if name not in self.OPTIONAL and name not in self.operation.attributes:
                 raise VerificationError(f"'{self.OPERATION_NAME}' op lacks the attribute '{name}'")
         try:
+            require(not self.VARIADIC or self._has_segments(), f"lacks the right '{_SEGMENTS}'")
             results = [parse_type(value.type) for value in self.results]
             expected = self.result_types(self.operand_types, self.values, results)
         except (ValueError, TypeError) as error:
@@ -204,6 +217,18 @@ class Op(ir.OpView):
         if expected != results:
             listed = ", ".join(str(type_) for type_ in expected)
             raise VerificationError(f"'{self.OPERATION_NAME}' op should have the result type {listed}")
+
+
+def segments(operands: int) -> list[int]:
+    """The segment sizes of a variadic op: one for each operand that is there; raises ValueError for too many."""
+    require(operands <= MOST_OPERANDS, f"has {operands} operands, but at most {MOST_OPERANDS} are possible")
+    return [1] * operands + [0] * (MOST_OPERANDS - operands)
+
+
+def complete(op: Op) -> None:
+    """Gives a variadic op that was written by hand its segment sizes, unless it has some."""
+    if op.VARIADIC and _SEGMENTS not in op.operation.attributes and len(op.operands) <= MOST_OPERANDS:
+        op.operation.attributes[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(op.operands)))
 
 
 def _types_named(annotation: str) -> tuple[type[Type], ...]:

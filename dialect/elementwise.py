@@ -27,11 +27,11 @@ class Elementwise(Op):
     elementwise = True
 
     @staticmethod
-    def scalar(scalars: Scalars, *arguments: Scalar, **attributes: Any) -> Scalar:
+    def scalar(scalars: Scalars, *arguments: Any, **attributes: Any) -> Scalar:
         raise NotImplementedError
 
     @classmethod
-    def lower(cls, writer: CodeletWriter, *operands: Value, **attributes: Any) -> Value:  # type: ignore[override]
+    def lower(cls, writer: CodeletWriter, *operands: Value, **attributes: Any) -> Value:
         result = cls.result_types([value.tensor for value in operands], attributes)[0]
         assert isinstance(result, Tensor)
         return writer.elementwise(operands, result, lambda scalars, *a: cls.scalar(scalars, *a, **attributes))
@@ -67,11 +67,11 @@ class MathUnary(FloatUnary):
     numpy_function: ClassVar[Callable[..., np.ndarray]]
 
     @classmethod
-    def evaluate(cls, input: np.ndarray) -> np.ndarray:  # type: ignore[override]
+    def evaluate(cls, input: np.ndarray) -> np.ndarray:
         return cls.numpy_function(input)
 
     @classmethod
-    def scalar(cls, scalars: Scalars, x: Scalar) -> Scalar:  # type: ignore[override]
+    def scalar(cls, scalars: Scalars, x: Scalar) -> Scalar:
         return scalars.math(cls.function, x)
 
 
@@ -386,11 +386,11 @@ class Comparison(Binary):
         return Binary.infer(left, right).with_dtype("i1")
 
     @classmethod
-    def evaluate(cls, left: np.ndarray, right: np.ndarray) -> np.ndarray:  # type: ignore[override]
+    def evaluate(cls, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return cls.numpy_function(left, right)
 
     @classmethod
-    def scalar(cls, scalars: Scalars, left: Scalar, right: Scalar) -> Scalar:  # type: ignore[override]
+    def scalar(cls, scalars: Scalars, left: Scalar, right: Scalar) -> Scalar:
         return scalars.compare(cls.word, left, right)
 
 
@@ -436,11 +436,11 @@ class Logical(Binary):
         return Binary.infer(left, right)
 
     @classmethod
-    def evaluate(cls, left: np.ndarray, right: np.ndarray) -> np.ndarray:  # type: ignore[override]
+    def evaluate(cls, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return cls.numpy_function(left, right)
 
     @classmethod
-    def scalar(cls, scalars: Scalars, left: Scalar, right: Scalar) -> Scalar:  # type: ignore[override]
+    def scalar(cls, scalars: Scalars, left: Scalar, right: Scalar) -> Scalar:
         return scalars.bitwise(cls.word, left, right)
 
 

@@ -74,10 +74,25 @@ irdl.dialect @ipu {
     irdl.attributes { "low" = %low, "high" = %high }
   }
   irdl.operation @concat {
-    %inputs = irdl.any
+    %inputs_0 = irdl.any
+    %inputs_1 = irdl.any
+    %inputs_2 = irdl.any
+    %inputs_3 = irdl.any
+    %inputs_4 = irdl.any
+    %inputs_5 = irdl.any
+    %inputs_6 = irdl.any
+    %inputs_7 = irdl.any
+    %inputs_8 = irdl.any
+    %inputs_9 = irdl.any
+    %inputs_10 = irdl.any
+    %inputs_11 = irdl.any
+    %inputs_12 = irdl.any
+    %inputs_13 = irdl.any
+    %inputs_14 = irdl.any
+    %inputs_15 = irdl.any
     %result = irdl.any
     %axis = irdl.base "#builtin.integer"
-    irdl.operands(inputs: variadic %inputs)
+    irdl.operands(inputs_0: optional %inputs_0, inputs_1: optional %inputs_1, inputs_2: optional %inputs_2, inputs_3: optional %inputs_3, inputs_4: optional %inputs_4, inputs_5: optional %inputs_5, inputs_6: optional %inputs_6, inputs_7: optional %inputs_7, inputs_8: optional %inputs_8, inputs_9: optional %inputs_9, inputs_10: optional %inputs_10, inputs_11: optional %inputs_11, inputs_12: optional %inputs_12, inputs_13: optional %inputs_13, inputs_14: optional %inputs_14, inputs_15: optional %inputs_15)
     irdl.results(result: %result)
     irdl.attributes { "axis" = %axis }
   }
@@ -128,10 +143,25 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
   }
   irdl.operation @execute {
-    %references = irdl.any
+    %references_0 = irdl.any
+    %references_1 = irdl.any
+    %references_2 = irdl.any
+    %references_3 = irdl.any
+    %references_4 = irdl.any
+    %references_5 = irdl.any
+    %references_6 = irdl.any
+    %references_7 = irdl.any
+    %references_8 = irdl.any
+    %references_9 = irdl.any
+    %references_10 = irdl.any
+    %references_11 = irdl.any
+    %references_12 = irdl.any
+    %references_13 = irdl.any
+    %references_14 = irdl.any
+    %references_15 = irdl.any
     %codelet = irdl.base "#builtin.symbol_ref"
     %writes = irdl.base "#builtin.integer"
-    irdl.operands(references: variadic %references)
+    irdl.operands(references_0: optional %references_0, references_1: optional %references_1, references_2: optional %references_2, references_3: optional %references_3, references_4: optional %references_4, references_5: optional %references_5, references_6: optional %references_6, references_7: optional %references_7, references_8: optional %references_8, references_9: optional %references_9, references_10: optional %references_10, references_11: optional %references_11, references_12: optional %references_12, references_13: optional %references_13, references_14: optional %references_14, references_15: optional %references_15)
     irdl.results()
     irdl.attributes { "codelet" = %codelet, "writes" = %writes }
   }
@@ -276,9 +306,9 @@ irdl.dialect @ipu {
     irdl.attributes { "low" = %low, "high" = %high, "interior" = %interior, "value" = %value }
   }
   irdl.operation @parameter {
-    %results = irdl.any
+    %result = irdl.any
     %key = irdl.base "#builtin.string"
-    irdl.results(results: variadic %results)
+    irdl.results(result: %result)
     irdl.attributes { "key" = %key }
   }
   irdl.operation @power {
@@ -406,11 +436,26 @@ irdl.dialect @ipu {
     irdl.attributes { "permutation" = %permutation }
   }
   irdl.operation @vertex {
-    %inputs = irdl.any
-    %results = irdl.any
+    %inputs_0 = irdl.any
+    %inputs_1 = irdl.any
+    %inputs_2 = irdl.any
+    %inputs_3 = irdl.any
+    %inputs_4 = irdl.any
+    %inputs_5 = irdl.any
+    %inputs_6 = irdl.any
+    %inputs_7 = irdl.any
+    %inputs_8 = irdl.any
+    %inputs_9 = irdl.any
+    %inputs_10 = irdl.any
+    %inputs_11 = irdl.any
+    %inputs_12 = irdl.any
+    %inputs_13 = irdl.any
+    %inputs_14 = irdl.any
+    %inputs_15 = irdl.any
+    %result = irdl.any
     %codelet = irdl.base "#builtin.symbol_ref"
-    irdl.operands(inputs: variadic %inputs)
-    irdl.results(results: variadic %results)
+    irdl.operands(inputs_0: optional %inputs_0, inputs_1: optional %inputs_1, inputs_2: optional %inputs_2, inputs_3: optional %inputs_3, inputs_4: optional %inputs_4, inputs_5: optional %inputs_5, inputs_6: optional %inputs_6, inputs_7: optional %inputs_7, inputs_8: optional %inputs_8, inputs_9: optional %inputs_9, inputs_10: optional %inputs_10, inputs_11: optional %inputs_11, inputs_12: optional %inputs_12, inputs_13: optional %inputs_13, inputs_14: optional %inputs_14, inputs_15: optional %inputs_15)
+    irdl.results(result: %result)
     irdl.attributes { "codelet" = %codelet }
   }
   irdl.operation @view {

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from iree.compiler import ir
 
-from pyipu.dialect.definition import Op, Permutation, require
+from pyipu.dialect.definition import MOST_OPERANDS, Op, Permutation, require
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value, broadcast_map, identity_map, signless
 
@@ -281,6 +282,14 @@ class Gather(Op, mnemonic="gather"):
             return scalars.write(f"tensor.extract {data.name}[{', '.join(position)}] : {data.type}", data.tensor.dtype)
 
         return writer.generic([(indices, at)], (writer.empty(result), loops), ["parallel"] * result.rank, body, squeeze=False)
+
+
+def concatenate(values: Sequence[ir.Value], axis: int) -> ir.Value:
+    """Builds the concatenation of any number of values, of parts of it where they are more than one op takes."""
+    if len(values) <= MOST_OPERANDS:
+        return Concat.create(*values, axis=axis).result
+    chunks = [values[i : i + MOST_OPERANDS] for i in range(0, len(values), MOST_OPERANDS)]
+    return concatenate([Concat.create(*chunk, axis=axis).result for chunk in chunks], axis)
 
 
 def extract_slice(

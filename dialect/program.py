@@ -1,4 +1,4 @@
-"""What holds a graph together: its constants, its vertices, and, once placed, its buffers and the order of execution."""
+"""What holds a graph together: constants and vertices, and, once placed, its buffers and the order of execution."""
 
 from __future__ import annotations
 

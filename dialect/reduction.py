@@ -38,11 +38,11 @@ class Reduce(Op):
         return input.with_shape(kept)
 
     @classmethod
-    def evaluate(cls, input: np.ndarray, *, axes: tuple[int, ...], keep: bool) -> np.ndarray:  # type: ignore[override]
+    def evaluate(cls, input: np.ndarray, *, axes: tuple[int, ...], keep: bool) -> np.ndarray:
         return cls.numpy_function(input, axis=axes, keepdims=keep).astype(input.dtype)
 
     @classmethod
-    def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:  # type: ignore[override]
+    def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
         result = cls.infer(input.tensor, axes=axes, keep=keep)
         loops = identity_map(input.tensor.rank)
         kept = [0 if i in axes else loop for i, loop in enumerate(loops) if keep or i not in axes]

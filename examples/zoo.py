@@ -283,11 +283,16 @@ def _install(wheel: Wheel, folder: Path) -> None:
         staged = Path(scratch) / "models"
         with zipfile.ZipFile(archive) as content:
             content.extractall(staged, [name for name in content.namelist() if name.endswith(".onnx")])
-        try:
-            staged.rename(folder)
-        except OSError:
-            if not folder.exists():  # otherwise another process was faster, and its copy is as good
-                raise
+        publish(staged, folder)
+
+
+def publish(staged: Path, folder: Path) -> None:
+    """Move a finished folder to its place in the cache."""
+    try:
+        staged.rename(folder)
+    except OSError:
+        if not folder.exists():  # otherwise another process was faster, and its copy is as good
+            raise
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:

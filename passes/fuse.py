@@ -50,9 +50,9 @@ class Fuse(Pass):
         operands = tuple(position[value] for value in op.operands if value in position)
         returned = any(not isinstance(use.owner, Op) for use in op.results[0].uses)
         source = op.operands[0] if self.prologue and _takes_prologue(op) else None
-        return Node(
-            _kind(op), operands, tensor_of(op.results[0]).shape, position.get(source), returned
-        )
+        inputs = len({value for value in op.operands if not _is_splat(value)})
+        shape = tensor_of(op.results[0]).shape
+        return Node(_kind(op), operands, shape, None if source is None else position.get(source), returned, inputs)
 
 
 def _kind(op: Op) -> Kind:

@@ -97,6 +97,7 @@ class PassManager:
     print_after: TextIO | None = None
     observe: Callable[[str, ir.Module], None] | None = None
     milliseconds: list[tuple[str, float]] = field(default_factory=list)
+    _failure: Exception | None = None
 
     def run(self, module: ir.Module, session: Session) -> None:
         """Rewrites `module`; raises VerificationError when a pass leaves it broken, and whatever a pass raises."""
@@ -105,16 +106,39 @@ class PassManager:
             manager = passmanager.PassManager("builtin.module", module.context)
             for one in self.pipeline.passes:
                 self._add(manager, one, module, session)
+            self._run(manager, module)
+
+    def _run(self, manager: passmanager.PassManager, module: ir.Module) -> None:
+        """A pass's exception goes around MLIR and not through it: C++ frames do not unwind safely."""
+        try:
             manager.run(module.operation)
+        except (ir.MLIRError, RuntimeError):
+            if self._failure is None:
+                raise
+        if self._failure is not None:
+            raise self._failure
+
+    def _guarded(self, function: Callable[[], object]) -> Callable[..., None]:
+        """`function` as MLIR calls a pass; what it raises makes the pipeline stop."""
+
+        def call(_: object, running: passmanager.ExternalPass) -> None:
+            try:
+                function()
+            except Exception as error:  # raised again by `_run`
+                self._failure = error
+                running.signal_pass_failure()
+
+        return call
 
     def _add(self, manager: passmanager.PassManager, one: Pass | MlirPass, module: ir.Module, session: Session) -> None:
         clock = _Clock()
-        manager.add(lambda *_: clock.start(), "ipu-instrument-before")
+        manager.add(self._guarded(clock.start), "ipu-instrument-before")
         if isinstance(one, Pass):
-            manager.add(lambda *_: one.run(module, session), one.NAME)
+            manager.add(self._guarded(lambda: one.run(module, session)), one.NAME)
         else:
             manager.add(one.text)
-        manager.add(lambda *_: self._finish(str(one), clock.milliseconds(), module), "ipu-instrument-after")
+        finish = self._guarded(lambda: self._finish(str(one), clock.milliseconds(), module))
+        manager.add(finish, "ipu-instrument-after")
 
     def _finish(self, name: str, milliseconds: float, module: ir.Module) -> None:
         self.milliseconds.append((name, milliseconds))

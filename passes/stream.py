@@ -13,88 +13,104 @@ from typing import ClassVar
 from iree.compiler import ir
 
 from pyipu.dialect.definition import Op, ipu_ops
-from pyipu.dialect.movement import Pad
-from pyipu.dialect.program import Parameter, Vertex
+from pyipu.dialect.movement import Concat, Pad
+from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import codelets, main_function
-from pyipu.passes.planning.row_strips import RowOp, RowUse, plan_strips, window_rows
+from pyipu.passes.planning.row_strips import RowOp, RowUse, plan_strips
+from pyipu.passes.planning.streaming import StreamOp, Stretch, choose_stretches
 from pyipu.passes.row_uses import Dependence, dependence
 from pyipu.passes.session import Session
 from pyipu.passes.strip_writer import StripWriter
 
 
 @dataclass(frozen=True)
-class Region:
-    """Consecutive ops of the main function of which only the last one's result is used outside."""
+class Run:
+    """Consecutive ops of the main function that all work row by row, up to the last place where one value is alive."""
 
     ops: tuple[Op, ...]
     dependences: tuple[Dependence, ...]
+    cuts: tuple[int, ...]
 
-    def row_ops(self) -> list[RowOp]:
-        """The region as the planner sees it; values from outside count down from -1."""
+    def stream_ops(self) -> list[StreamOp]:
+        """The run as the planner sees it; values from outside have the number -1."""
         number = {op.results[0]: i for i, op in enumerate(self.ops)}
         return [
-            RowOp(
-                tensor_of(op.results[0]).shape[1],
-                tuple(
-                    RowUse(number.get(op.operands[i], -1), rows.window, rows.stride, rows.low)
-                    for i, rows in uses.items()
-                ),
-                inner_rows=tensor_of(op.operands[0]).shape[1] if isinstance(op, Pad) else None,
-            )
-            for op, uses in zip(self.ops, self.dependences, strict=True)
+            _stream_op(op, uses, number) for op, uses in zip(self.ops, self.dependences, strict=True)
         ]
+
+    def input_bytes(self) -> int:
+        """Bytes of the tensors with rows that come from outside."""
+        inside = {op.results[0] for op in self.ops}
+        read = dict.fromkeys(op.operands[i] for op, uses in zip(self.ops, self.dependences, strict=True) for i in uses)
+        return sum(tensor_of(value).bytes for value in read if value not in inside)
+
+
+def _stream_op(op: Op, uses: Dependence, number: dict[ir.Value, int]) -> StreamOp:
+    tensor = tensor_of(op.results[0])
+    inner = tensor_of(op.operands[0]).shape[1] if isinstance(op, Pad) else None
+    reads = tuple(RowUse(number.get(op.operands[i], -1), r.window, r.stride, r.low) for i, r in uses.items())
+    weights = [tensor_of(v).bytes for i, v in enumerate(op.operands) if i not in uses and isinstance(v.owner, Parameter)]
+    users = [use.owner for use in op.results[0].uses]
+    owners = [number[user.results[0]] for user in users if isinstance(user, Pad | Concat) and user.results[0] in number]
+    rows = RowOp(tensor.shape[1], reads, inner)
+    pixels = tensor.elements // tensor.shape[1] // tensor.shape[-1]
+    return StreamOp(rows, tensor.bytes // tensor.shape[1], pixels, sum(weights), owners[0] if owners else None)
 
 
 @dataclass(frozen=True)
 class Stream(Pass):
-    """Splits chains of vertices into strips of rows where that lowers the memory they need."""
+    """Runs chains of vertices in strips of rows where that lowers the memory they need."""
 
     NAME: ClassVar[str] = "ipu-stream"
 
-    weights: int = 300_000
-    """Bytes: a vertex with larger weights would read them from memory again for every strip."""
-    rows: int = 4
-    """Rows of a region's result per strip."""
+    pixels: int = 112
+    """A strip of a vertex with weights has at least so many pixels: it reads all weights again."""
 
     def run(self, module: ir.Module, session: Session) -> None:
-        for region in self._regions(module):
-            count = max(1, tensor_of(region.ops[-1].results[0]).shape[1] // self.rows)
-            saved = _saved_bytes(region, count)
-            where = region.ops[-1].location
-            if saved <= 0:
-                session.remark(self.NAME, where, f"{len(region.ops)} ops stay whole: strips would save no memory")
-                continue
-            session.remark(self.NAME, where, f"{len(region.ops)} ops run in {count} strips")
-            _write(region, count, module)
+        for run in _runs(module):
+            ops = run.stream_ops()
+            for stretch in choose_stretches(ops, run.cuts, run.input_bytes(), self.pixels):
+                self._apply(stretch, run, module, session)
 
-    def _regions(self, module: ir.Module) -> list[Region]:
-        """The longest runs of streamable ops, each cut back to where a single value leaves it."""
-        bodies = codelets(module)
-        runs: list[list[tuple[Op, Dependence]]] = [[]]
-        for op in ipu_ops(main_function(module).regions[0].blocks[0]):
-            if isinstance(op, Parameter):
-                continue
-            found = dependence(op, bodies) if self._has_small_weights(op) else None
-            if found is None:
-                runs.append([])
-            else:
-                runs[-1].append((op, found))
-        return [region for run in runs for region in _single_exit_regions(run)]
-
-    def _has_small_weights(self, op: Op) -> bool:
-        weights = [tensor_of(value).bytes for value in op.operands if isinstance(value.owner, Parameter)]
-        return not isinstance(op, Vertex) or sum(weights) <= self.weights
+    def _apply(self, stretch: Stretch, run: Run, module: ir.Module, session: Session) -> None:
+        where = run.ops[stretch.end - 1].location
+        if stretch.count == 1:
+            return
+        session.remark(self.NAME, where, f"{stretch.end - stretch.first} ops run in {stretch.count} strips")
+        chosen = slice(stretch.first, stretch.end)
+        ops, dependences = run.ops[chosen], run.dependences[chosen]
+        writer = StripWriter(ops, dependences, module)
+        number = {op.results[0]: i for i, op in enumerate(ops)}
+        rows = [_stream_op(op, uses, number).rows for op, uses in zip(ops, dependences, strict=True)]
+        for step in plan_strips(rows, stretch.count):
+            for strip in step:
+                writer.write(strip)
+        writer.finish()
 
 
-def _single_exit_regions(run: list[tuple[Op, Dependence]]) -> list[Region]:
-    """Splits a run after every op behind which only that op's result is alive, and joins what is worth joining."""
-    cuts = _cuts([op for op, _ in run])
+def _runs(module: ir.Module) -> list[Run]:
+    """The longest stretches of ops that all work row by row."""
+    bodies = codelets(module)
+    runs: list[list[tuple[Op, Dependence]]] = [[]]
+    for op in ipu_ops(main_function(module).regions[0].blocks[0]):
+        if isinstance(op, Parameter):
+            continue
+        found = dependence(op, bodies)
+        if found is None:
+            runs.append([])
+        else:
+            runs[-1].append((op, found))
+    return [run for members in runs if (run := _cut(members)) is not None]
+
+
+def _cut(members: list[tuple[Op, Dependence]]) -> Run | None:
+    cuts = _cuts([op for op, _ in members])
     if not cuts:
-        return []
-    chosen = run[: cuts[-1] + 1]
-    return [Region(tuple(op for op, _ in chosen), tuple(uses for _, uses in chosen))]
+        return None
+    kept = members[: cuts[-1] + 1]
+    return Run(tuple(op for op, _ in kept), tuple(uses for _, uses in kept), tuple(cuts))
 
 
 def _cuts(ops: Sequence[Op]) -> list[int]:
@@ -107,22 +123,3 @@ def _cuts(ops: Sequence[Op]) -> list[int]:
         users = [position.get(use.owner.operation, len(ops)) for use in op.results[0].uses]
         reach = max([reach, *users])
     return cuts
-
-
-def _saved_bytes(region: Region, count: int) -> int:
-    """Bytes that the values between the ops take whole, minus what their windows take."""
-    rows = window_rows(region.row_ops(), count)
-    tensors = [tensor_of(op.results[0]) for op in region.ops[:-1]]
-    whole = max((tensor.bytes for tensor in tensors), default=0)
-    windows = sum(t.bytes * held // t.shape[1] for t, held in zip(tensors, rows, strict=False))
-    return whole - windows
-
-
-def _write(region: Region, count: int, module: ir.Module) -> None:
-    writer = StripWriter(region.ops, region.dependences, module)
-    for step in plan_strips(region.row_ops(), count):
-        for strip in step:
-            writer.write(strip)
-    writer.finish()
-
-

@@ -10,7 +10,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op
-from pyipu.dialect.movement import Concat, Pad, Slice
+from pyipu.dialect.movement import Concat, Pad, Slice, concatenate
 from pyipu.dialect.program import Vertex
 from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets
@@ -91,7 +91,7 @@ class StripWriter:
         """Puts the sink's strips together and removes the whole ops."""
         last = self.ops[-1]
         with self.point, last.location:
-            joined = Concat.create(*self.sink, axis=1).result
+            joined = concatenate(self.sink, axis=1)
         last.results[0].replace_all_uses_with(joined)
         for op in reversed(self.ops):
             op.operation.erase()

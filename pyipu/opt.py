@@ -17,6 +17,7 @@ from iree.compiler import ir
 
 from pyipu import dialect
 from pyipu.diagnostics import Diagnostic, collect, mismatches
+from pyipu.dialect.definition import complete
 from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import Error, PipelineError, VerificationError
@@ -132,6 +133,8 @@ def _run(
     module: ir.Module, pipeline: Pipeline, options: argparse.Namespace, diagnostics: list[Diagnostic]
 ) -> str | None:
     """The module's text after the pipeline; None, and one diagnostic more, when it or a pass is broken."""
+    for op in (op for op in all_ops(module) if isinstance(op, dialect.Op)):
+        complete(op)
     if not diagnose(module):
         return None
     session = Session()

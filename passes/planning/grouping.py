@@ -10,6 +10,10 @@ LONGEST_EXTENSION = 16
 """How many element-wise ops may lie between one value and the next through which all data flows."""
 
 
+MOST_INPUTS = 15
+"""Operands of a vertex: devices bind few buffers to one dispatch."""
+
+
 class Kind(Enum):
     """What an op may be in a group."""
 
@@ -35,6 +39,8 @@ class Node:
     """The operand, by position of its producer, through which an element-wise group may join in front."""
     returned: bool = False
     """The result leaves the function."""
+    inputs: int = 0
+    """How many operands, known tensors included, the op would bring into a vertex of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,15 @@ def _grow(start: int, nodes: Sequence[Node], users: list[list[int]], taken: set[
     if nodes[start].kind is Kind.ALONE:
         return members
     while extension := _extension(members[-1], nodes, users):
-        if taken.intersection(extension):
+        if taken.intersection(extension) or _inputs([*members, *extension], nodes) > MOST_INPUTS:
             break
         members += extension
     return members
+
+
+def _inputs(members: Sequence[int], nodes: Sequence[Node]) -> int:
+    """At most so many operands has the vertex of these ops; the tail of one op is the operand of the next."""
+    return sum(nodes[i].inputs for i in members) - (len(members) - 1)
 
 
 def _extension(tail: int, nodes: Sequence[Node], users: list[list[int]]) -> list[int] | None:
@@ -107,7 +118,8 @@ def _join_prologues(groups: list[list[int]], nodes: Sequence[Node], users: list[
         prologue = by_tail.get(source) if source is not None else None
         if prologue is None or source is None or nodes[source].returned:
             continue
-        if nodes[prologue[0]].kind is Kind.ELEMENTWISE and users[source] == [members[0]]:
+        fits = _inputs([*prologue, *members], nodes) <= MOST_INPUTS
+        if fits and nodes[prologue[0]].kind is Kind.ELEMENTWISE and users[source] == [members[0]]:
             del by_tail[source]
             by_tail[members[-1]] = members = [*prologue, *members]
     return list(by_tail.values())

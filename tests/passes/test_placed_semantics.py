@@ -10,13 +10,12 @@ from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu.passes.session import Session
-
 from tests.passes.graphs import inputs_of, interpret, run
 from tests.passes.random_graphs import random_module
 from tests.placed import run_placed
 
 PIPELINES = [
-    "ipu-fuse,ipu-stream{rows=1 weights=1000000},ipu-inplace,ipu-allocate,ipu-outline",
+    "ipu-fuse,ipu-stream{pixels=1},ipu-inplace,ipu-allocate,ipu-outline",
     "ipu-fuse,ipu-inplace,ipu-allocate,ipu-outline",
     "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-fuse,ipu-inplace{alignment=256},ipu-allocate{alignment=256}",
 ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pyipu.dialect import movement as ipu
+from pyipu.dialect.definition import MOST_OPERANDS
 from pyipu.dialect.elementwise import Where
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import UnsupportedError
@@ -95,7 +96,17 @@ def concat(graph: GraphBuilder, *inputs: Value, axis: int) -> Value:
     if not inputs:
         raise ValueError("it has no inputs")
     place = normal_axis(axis, inputs[0])
-    return inputs[0] if len(inputs) == 1 else graph.create(ipu.Concat, *inputs, axis=place)
+    return _concatenated(graph, list(inputs), place)
+
+
+def _concatenated(graph: GraphBuilder, values: list[Value], axis: int) -> Value:
+    """In parts where there are more values than one op takes."""
+    if len(values) == 1:
+        return values[0]
+    if len(values) <= MOST_OPERANDS:
+        return graph.create(ipu.Concat, *values, axis=axis)
+    chunks = [values[i : i + MOST_OPERANDS] for i in range(0, len(values), MOST_OPERANDS)]
+    return _concatenated(graph, [_concatenated(graph, chunk, axis) for chunk in chunks], axis)
 
 
 @operator("Split", since=2)

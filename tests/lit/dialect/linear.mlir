@@ -1,0 +1,16 @@
+// RUN: pyipu-opt %s | filecheck %s
+// RUN: iree-opt --irdl-file=%irdl %s -o /dev/null
+
+// Matrices in a batch; the leading dimensions broadcast.
+// CHECK: "ipu.matmul"(%arg0, %arg1) : (tensor<2x1x3x4xf32>, tensor<5x4x6xf32>) -> tensor<2x5x3x6xf32>
+func.func @matmul(%a: tensor<2x1x3x4xf32>, %b: tensor<5x4x6xf32>) -> tensor<2x5x3x6xf32> {
+  %0 = "ipu.matmul"(%a, %b) : (tensor<2x1x3x4xf32>, tensor<5x4x6xf32>) -> tensor<2x5x3x6xf32>
+  return %0 : tensor<2x5x3x6xf32>
+}
+
+// A contraction by its equation.
+// CHECK: "ipu.einsum"(%arg0, %arg1) {equation = "ik,jk->ji"} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<4x2xf32>
+func.func @einsum(%a: tensor<2x3xf32>, %b: tensor<4x3xf32>) -> tensor<4x2xf32> {
+  %0 = "ipu.einsum"(%a, %b) {equation = "ik,jk->ji"} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<4x2xf32>
+  return %0 : tensor<4x2xf32>
+}
