@@ -84,13 +84,20 @@ def absorb_flatten(op: MatMul, session: Session) -> ir.Value | None:
     if middle is None or inner is None or not _is_known_matrix(right):
         return None
     sizes = _flattened(shape_of(inner.result), middle.shape)
-    sunk = sunk_through_reshape(shape_of(inner.operands[0]), inner.permutation, (*middle.shape[:-1], *sizes))
-    kept = len(middle.shape) - 1
-    if not sizes or sunk is None or not is_identity(sunk[1][:kept]):
+    rows = _rows_before(inner, middle.shape[:-1], sizes)
+    if not rows:
         return None
-    rows = tuple(i - kept for i in inverse(sunk[1])[kept:])
-    weights = _rows_permuted(right, sizes, rows, session)
-    return build(MatMul, session, reshaped(inner.operands[0], middle.shape, session), weights)
+    data = reshaped(inner.operands[0], middle.shape, session)
+    return build(MatMul, session, data, _rows_permuted(right, sizes, rows, session))
+
+
+def _rows_before(transpose: Transpose, kept: tuple[int, ...], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Where the flattened dimensions, of `sizes`, stand before the transpose; () when it moves the others as well."""
+    source = shape_of(transpose.operands[0])
+    sunk = sunk_through_reshape(source, transpose.permutation, (*kept, *sizes)) if sizes else None
+    if sunk is None or not is_identity(sunk[1][: len(kept)]):
+        return ()
+    return tuple(i - len(kept) for i in inverse(sunk[1])[len(kept) :])
 
 
 def _flattened(source: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...]:

@@ -84,12 +84,14 @@ def elementwise_before_reshape(op: Elementwise, session: Session) -> ir.Value | 
 
 
 def _common_source(op: Elementwise) -> tuple[int, ...] | None:
-    """The shape of what the computed operands are reshapes of, to the shape of the result, when all agree."""
-    shapes = set()
-    for value in (value for value in op.operands if not is_known(value)):
-        reshape = producer(value, Reshape)
-        shapes.add(None if reshape is None or reshape.shape != result_tensor(op).shape else shape_of(reshape.operands[0]))
-    return shapes.pop() if len(shapes) == 1 else None
+    """The shape of what the computed operands are reshapes of, when all agree and have the shape of the result."""
+    computed = [value for value in op.operands if not is_known(value)]
+    reshapes = [reshape for value in computed if (reshape := producer(value, Reshape)) is not None]
+    shapes = {(shape_of(reshape.operands[0]), reshape.shape) for reshape in reshapes}
+    if len(reshapes) < len(computed) or len(shapes) != 1:
+        return None
+    source, target = shapes.pop()
+    return source if target == result_tensor(op).shape else None
 
 
 def _shape_before(value: ir.Value, source: tuple[int, ...], target: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -50,7 +50,9 @@ def _non_units(shape: Shape) -> list[int]:
     return [size for size in shape if size != 1]
 
 
-def sunk_through_reshape(source: Shape, permutation: Permutation, target: Shape) -> tuple[tuple[int, ...], Permutation] | None:
+def sunk_through_reshape(
+    source: Shape, permutation: Permutation, target: Shape
+) -> tuple[tuple[int, ...], Permutation] | None:
     """How a transposition sinks through a reshape; None when the reshape merges what it has separated.
 
     Returns a shape s and a permutation q with

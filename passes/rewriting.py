@@ -91,10 +91,11 @@ def merge_equal_ops(module: ir.Module) -> bool:
     The functions have one block each, so the first one stands before all users. Says whether anything was merged.
     """
     blocks = [block for function in module.body.operations for block in function.regions[0].blocks]
-    return any([_merge_in_block(block) for block in blocks])
+    return sum(map(_merge_in_block, blocks)) > 0
 
 
-def _merge_in_block(block: ir.Block) -> bool:
+def _merge_in_block(block: ir.Block) -> int:
+    """Says how many ops it merged."""
     seen: defaultdict[int, list[Op]] = defaultdict(list)
     before = len(block.operations)
     for op in [op for op in ipu_ops(block) if op.pure and len(op.results) == 1]:
@@ -105,7 +106,7 @@ def _merge_in_block(block: ir.Block) -> bool:
         else:
             op.results[0].replace_all_uses_with(equal.results[0])
             op.operation.erase()
-    return len(block.operations) < before
+    return before - len(block.operations)
 
 
 # What rules ask ---------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from iree.compiler import ir
 
 from pyipu.dialect.definition import Op, Permutation
 from pyipu.dialect.elementwise import Elementwise
-from pyipu.dialect.movement import Broadcast, Pad, Reshape, Transpose, inverse, permute
+from pyipu.dialect.movement import Broadcast, Reshape, Transpose, inverse, permute
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv, Pool
 from pyipu.passes.folding import is_known
@@ -81,12 +81,12 @@ def _sunk(op: Op, operand: Transposed, session: Session) -> ir.Value | None:
     back = inverse(permutation)
     types = [tensor_of(value).with_shape(_full_shape(value, len(back))) for value in op.operands]
     found = type(op).permuted(permutation, types, op.values)
-    if found is None or not all(_is_free(value, back, operand.moves_elements) for value in op.operands):
+    if found is None or not all(is_free(value, back, operand.moves_elements) for value in op.operands):
         return None
     attributes, after = found
     if not operand.moves_elements and not moves_only_units(permute(result_tensor(op).shape, inverse(after)), after):
         return None
-    operands = [_transposed_for_free(value, back, session) for value in op.operands]
+    operands = [transposed_for_free(value, back, session) for value in op.operands]
     return transposed(build(type(op), session, *operands, **attributes), after, session)
 
 
@@ -95,7 +95,7 @@ def _full_shape(value: ir.Value, rank: int) -> tuple[int, ...]:
     return (*[1] * (rank - len(shape)), *shape)
 
 
-def _is_free(value: ir.Value, permutation: Permutation, for_views: bool) -> bool:
+def is_free(value: ir.Value, permutation: Permutation, for_views: bool) -> bool:
     """Transposing the value, with leading ones to full rank, costs nothing: it is known, or both cancel.
 
     Where elements move, a view of a computed value is free as well; where they do not, a view would be worth nothing,
@@ -109,7 +109,7 @@ def _is_free(value: ir.Value, permutation: Permutation, for_views: bool) -> bool
     return moves_only_units(_full_shape(seen.source, rank), whole) if for_views else is_identity(whole)
 
 
-def _transposed_for_free(value: ir.Value, permutation: Permutation, session: Session) -> ir.Value:
+def transposed_for_free(value: ir.Value, permutation: Permutation, session: Session) -> ir.Value:
     if tensor_of(value).elements == 1:
         return value
     rank = len(permutation)
@@ -141,24 +141,9 @@ def meet_across_reshape(op: Transpose, session: Session) -> ir.Value | None:
     return reshaped(transposed(inner.operands[0], whole, session), result_tensor(op).shape, session)
 
 
-def hoist(op: Transpose, session: Session) -> ir.Value | None:
-    """transpose(pad(x)) is pad(transpose(x)), which moves less; so for a broadcast."""
-    inner = producer(op.operands[0], Pad, Broadcast)
-    if inner is None:
-        return None
-    source = tensor_of(inner.operands[0])
-    found = type(inner).permuted(inverse(op.permutation), [source], inner.values)
-    if found is None or source.rank != len(op.permutation) or not is_identity(compose(found[1], op.permutation)):
-        return None
-    return build(type(inner), session, transposed(inner.operands[0], op.permutation, session), **found[0])
-
-
 SINKING: Rules = {
     Op: (sink,),
     Reshape: (sink_through_reshape,),
     Transpose: (meet_across_reshape,),
 }
 """Transpositions move towards the results."""
-
-HOISTING: Rules = {Transpose: (hoist,)}
-"""Those that are left move back to where they move less."""

@@ -1,21 +1,18 @@
-"""Small graphs for tests of passes: from text, or drawn at random, and what they compute."""
+"""Small graphs for tests of passes: read from text, given values, rewritten and looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from iree.compiler import ir
-from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import Tensor, tensor_of
-from pyipu.parameters import Parameters
 from pyipu.passes.functions import main_function
 from pyipu.passes.manager import PassManager, Pipeline
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
+from tests.interpreter import interpret as interpret  # what every user of this module also needs
 
 
 def parsed(text: str, seed: int = 0) -> tuple[ir.Module, Session]:
@@ -36,24 +33,6 @@ def sample(tensor: Tensor, generator: np.random.Generator) -> np.ndarray:
 def inputs_of(module: ir.Module, seed: int = 1) -> list[np.ndarray]:
     generator = np.random.default_rng(seed)
     return [sample(Tensor.parse(str(type_)), generator) for type_ in main_function(module).type.inputs]
-
-
-def interpret(module: ir.Module, parameters: Parameters, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """What `@main` returns, op by op with numpy."""
-    block = main_function(module).entry_block
-    known: dict[ir.Value, np.ndarray] = dict(zip(block.arguments, arrays, strict=True))
-    for op in block.operations:
-        if isinstance(op, func.ReturnOp):
-            return [known[value] for value in op.operands]
-        assert isinstance(op, Op)
-        known[op.results[0]] = _evaluate(op, parameters, [known[value] for value in op.operands])
-    raise AssertionError("@main returns nothing")
-
-
-def _evaluate(op: Op, parameters: Parameters, operands: Sequence[np.ndarray]) -> np.ndarray:
-    if isinstance(op, Parameter):
-        return parameters[op.key]
-    return np.asarray(type(op).evaluate(*operands, **op.values))
 
 
 def run(module: ir.Module, session: Session, pipeline: str) -> None:

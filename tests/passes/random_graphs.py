@@ -18,7 +18,6 @@ from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.dialect.windows import Conv, MaxPool, SumPool
 from pyipu.passes.folding import add_known
 from pyipu.passes.session import Session
-
 from tests.passes.graphs import sample
 
 LARGEST = 600

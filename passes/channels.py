@@ -1,0 +1,121 @@
+"""Rewrites that change how many filters a contraction has: groups on their own, and filters that fill vectors.
+
+What follows a contraction element by element is computed with it, so it changes along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from iree.compiler import ir
+
+from pyipu.dialect.definition import Op
+from pyipu.dialect.linear import MatMul
+from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
+from pyipu.dialect.windows import Conv
+from pyipu.passes.folding import is_known
+from pyipu.passes.identities import reshaped
+from pyipu.passes.rewriting import build, shape_of, users
+from pyipu.passes.session import Session
+
+Fit = Callable[[ir.Value], ir.Value]
+"""What a known operand of the epilogue becomes."""
+
+
+def split_groups(op: Conv, session: Session) -> None:
+    """Replaces a grouped convolution and its epilogue by one for each group, and a concatenation of their results."""
+    epilogue = epilogue_of(op)
+    last = [op, *epilogue][-1]
+    data, weights = op.operands
+    channels, filters = shape_of(data)[-1] // op.groups, shape_of(weights)[-1] // op.groups
+    with ir.InsertionPoint(last.operation), op.location:
+        parts = []
+        for i in range(op.groups):
+            own = [_channels(data, i * channels, channels, session), _channels(weights, i * filters, filters, session)]
+            one = build(Conv, session, *own, strides=op.strides, dilations=op.dilations)
+            parts.append(_replayed(one, op, epilogue, _slicing(i * filters, filters, op, session), session))
+        whole = build(Concat, session, *parts, axis=len(shape_of(last.results[0])) - 1)
+    last.results[0].replace_all_uses_with(whole)
+
+
+def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> None:
+    """Gives each group of a contraction with known weights `filters` filters, and cuts the new ones off behind its epilogue."""
+    epilogue = epilogue_of(op)
+    last = [op, *epilogue][-1]
+    before = (groups, shape_of(op.results[0])[-1] // groups)
+
+    def wide(value: ir.Value) -> ir.Value:
+        return _padded(value, before, filters, session)
+
+    with ir.InsertionPoint(last.operation), op.location:
+        one = build(type(op), session, op.operands[0], wide(op.operands[1]), **op.values)
+        value = _replayed(one, op, epilogue, lambda known: wide(known) if _has_filters(known, op) else known, session)
+        narrow = _cut(value, before, filters, users(last.results[0]), session)
+    last.results[0].replace_all_uses_with(narrow)
+
+
+def epilogue_of(op: Op) -> list[Op]:
+    """The element-wise ops behind `op` whose other operands are known, up to where one of their results alone is used."""
+    members: list[Op] = []
+    complete = 0
+    while (following := _next_member([op, *members])) is not None:
+        members.append(following)
+        inner = [user for member in [op, *members[:-1]] for user in users(member.results[0])]
+        complete = len(members) if all(user in members for user in inner) else complete
+    return members[:complete]
+
+
+def _next_member(members: Sequence[Op]) -> Op | None:
+    """An element-wise op of the same shape that takes results of members and known tensors, and no member itself."""
+    results = [member.results[0] for member in members]
+    for user in (user for result in results for user in users(result)):
+        fits = isinstance(user, Op) and user.elementwise and user not in members
+        if fits and shape_of(user.results[0]) == shape_of(results[0]):
+            if all(value in results or is_known(value) for value in user.operands):
+                return user
+    return None
+
+
+def _replayed(value: ir.Value, op: Op, epilogue: Sequence[Op], fit: Fit, session: Session) -> ir.Value:
+    """The epilogue of `op` applied to `value`."""
+    replaced = {op.results[0]: value}
+    for one in epilogue:
+        operands = [replaced[operand] if operand in replaced else fit(operand) for operand in one.operands]
+        replaced[one.results[0]] = value = build(type(one), session, *operands, **one.values)
+    return value
+
+
+def _slicing(first: int, filters: int, op: Op, session: Session) -> Fit:
+    return lambda value: _channels(value, first, filters, session) if _has_filters(value, op) else value
+
+
+def _has_filters(value: ir.Value, op: Op) -> bool:
+    shape = shape_of(value)
+    return bool(shape) and shape[-1] == shape_of(op.results[0])[-1]
+
+
+def _channels(value: ir.Value, first: int, count: int, session: Session) -> ir.Value:
+    shape = shape_of(value)
+    offsets, ones = (*[0] * (len(shape) - 1), first), (1,) * len(shape)
+    return build(Slice, session, value, offsets=offsets, sizes=(*shape[:-1], count), strides=ones)
+
+
+def _padded(value: ir.Value, before: tuple[int, int], filters: int, session: Session) -> ir.Value:
+    """Zeros behind each of so many groups of filters, as `before` says."""
+    groups, present = before
+    shape = shape_of(value)[:-1]
+    split = reshaped(value, (*shape, *before), session)
+    none = (0,) * len(shape_of(split))
+    padded = build(Pad, session, split, low=none, high=(*none[1:], filters - present), interior=none)
+    return reshaped(padded, (*shape, groups * filters), session)
+
+
+def _cut(value: ir.Value, before: tuple[int, int], filters: int, readers: Sequence[object], session: Session) -> ir.Value:
+    """The reverse. Groups that are only read under other shapes are cut in one piece, which costs nothing."""
+    groups, present = before
+    if groups > 1 and all(isinstance(reader, Reshape) for reader in readers):
+        shape = shape_of(value)[:-1]
+        split = reshaped(value, (*shape, groups, filters), session)
+        return reshaped(_channels(split, 0, present, session), (*shape, groups * present), session)
+    parts = [_channels(value, i * filters, present, session) for i in range(groups)]
+    return build(Concat, session, *parts, axis=len(shape_of(value)) - 1) if groups > 1 else parts[0]

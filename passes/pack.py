@@ -1,0 +1,93 @@
+"""The pass that brings known weights into the order in which a processor reads them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from iree.compiler import ir
+
+from pyipu.dialect.linear import MatMul, PackedMatMul
+from pyipu.dialect.movement import Slice
+from pyipu.dialect.windows import Conv
+from pyipu.passes.base import Pass
+from pyipu.passes.channels import split_groups, widen
+from pyipu.passes.folding import is_known
+from pyipu.passes.identities import MOVEMENT, reshaped, transposed
+from pyipu.passes.planning.blocks import LANES, channel_block
+from pyipu.passes.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
+from pyipu.passes.session import Session
+from pyipu.passes.verifier import all_ops
+
+MOST_GROUPS = 4
+"""More groups than this are too small to be convolutions on their own."""
+
+
+@dataclass(frozen=True)
+class Pack(Pass):
+    """Packs the weights of matrix products and pointwise convolutions, and gives convolutions filters that fill vectors."""
+
+    NAME: ClassVar[str] = "ipu-pack"
+
+    block: int = 32
+    """The most columns of a weight matrix that are computed together."""
+
+    def run(self, module: ir.Module, session: Session) -> None:
+        for conv in [op for op in all_ops(module) if isinstance(op, Conv) and _splits(op)]:
+            split_groups(conv, session)
+        for op in [op for op in all_ops(module) if isinstance(op, Conv | MatMul) and is_known(op.operands[1])]:
+            groups = op.groups if isinstance(op, Conv) else 1
+            filters = self._filters(op, groups)
+            if filters > shape_of(op.results[0])[-1] // groups:
+                widen(op, groups, filters, session)
+        packing: Rules = {Conv: (self._pack_pointwise,), MatMul: (self._pack_matmul,)}
+        apply_rules(module, merged(MOVEMENT, packing), session)
+
+    def _filters(self, op: Conv | MatMul, groups: int) -> int:
+        """How many filters a group should have; a single row of results is cheap to make longer."""
+        filters = shape_of(op.results[0])[-1] // groups
+        if filters < LANES or len(shape_of(op.operands[1])) < 2:
+            return filters
+        single = result_tensor(op).elements == filters > self.block
+        step = self.block if single else LANES
+        return -(-filters // step) * step
+
+    def _pack_pointwise(self, op: Conv, session: Session) -> ir.Value | None:
+        """A convolution whose window is one element multiplies a matrix with every pixel that its strides reach."""
+        data, weights = op.operands
+        if not is_known(weights) or set(shape_of(weights)[:-2]) != {1} or shape_of(weights)[-2] == 1:
+            return None
+        packed = self._packed(weights, op.groups, op, session)
+        return None if packed is None else build(PackedMatMul, session, _strided(data, op, session), packed)
+
+    def _pack_matmul(self, op: MatMul, session: Session) -> ir.Value | None:
+        data, weights = op.operands
+        if not is_known(weights) or len(shape_of(weights)) != 2:
+            return None
+        packed = self._packed(weights, 1, op, session)
+        return None if packed is None else build(PackedMatMul, session, data, packed)
+
+    def _packed(self, weights: ir.Value, groups: int, op: Conv | MatMul, session: Session) -> ir.Value | None:
+        """The matrix [K, G * N] in blocks of columns, [G, N / C, K, C]; None when its columns fill no vectors."""
+        depth, filters = shape_of(weights)[-2:]
+        pixels = [size for size in shape_of(op.results[0])[:-1] if size != 1]
+        columns = channel_block(filters // groups, pixels[-1] if pixels else 1, self.block)
+        if not columns or not result_tensor(op).is_float:
+            return None
+        split = reshaped(weights, (depth, groups, filters // groups // columns, columns), session)
+        return transposed(split, (1, 2, 0, 3), session)
+
+
+def _splits(op: Conv) -> bool:
+    """A convolution in few groups that have several channels each and a window of several elements."""
+    *window, channels, _ = shape_of(op.operands[1])
+    return 1 < op.groups <= MOST_GROUPS and channels > 1 and math.prod(window) > 1 and is_known(op.operands[1])
+
+
+def _strided(data: ir.Value, op: Conv, session: Session) -> ir.Value:
+    """The pixels that a window of one element visits."""
+    if set(op.strides) == {1}:
+        return data
+    sizes = (*shape_of(op.results[0])[:-1], shape_of(data)[-1])
+    return build(Slice, session, data, offsets=(0,) * len(sizes), sizes=sizes, strides=(1, *op.strides, 1))
