@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
 from pyipu.dialect.elementwise import broadcast
+from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map
 
@@ -34,6 +34,52 @@ class MatMul(Op, mnemonic="matmul"):
         rows = [*broadcast_map(left.tensor.shape[:-2], result.shape[:-2]), f"d{batch}", inner]
         columns = [*broadcast_map(right.tensor.shape[:-2], result.shape[:-2]), inner, f"d{batch + 1}"]
         return contraction(writer, (left, rows), (right, columns), result, 1)
+
+
+class PackedMatMul(Op, mnemonic="packed_matmul"):
+    """[…, G * K] times a matrix in blocks of columns, [G, B, K, C]: […, G * B * C], each of G groups on its own.
+
+    The weights lie in memory in the order in which they are read: C columns of a block are computed together.
+    """
+
+    accumulates = True
+
+    @staticmethod
+    def infer(input: Tensor, weights: Tensor) -> Tensor:
+        require(weights.rank == 4 and input.rank >= 1, f"cannot multiply {input} with {weights}")
+        groups, blocks, depth, columns = weights.shape
+        fits = input.shape[-1] == groups * depth and input.dtype == weights.dtype
+        require(fits, f"cannot multiply {input} with {weights}")
+        return input.with_shape((*input.shape[:-1], groups * blocks * columns))
+
+    @staticmethod
+    def evaluate(input: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        groups, _, depth, _ = weights.shape
+        split = input.reshape(*input.shape[:-1], groups, depth)
+        result = np.einsum("...gk,gbkc->...gbc", split, weights, optimize=True)
+        return result.reshape(*input.shape[:-1], -1).astype(input.dtype)
+
+    @staticmethod
+    def lower(writer: CodeletWriter, input: Value, weights: Value) -> Value:
+        groups, blocks, depth, columns = weights.tensor.shape
+        pixels = [size for size in input.tensor.shape[:-1] if size != 1]
+        outer = {letter: size for letter, size in (("g", groups), ("b", blocks)) if size != 1}
+        extents = {**{f"p{i}": size for i, size in enumerate(pixels)}, **outer, "c": columns, "k": depth}
+        group = [letter for letter in outer if letter == "g"]
+        spelled = [[f"p{i}" for i in range(len(pixels))] + group + ["k"], [*outer, "k", "c"], list(extents)[:-1]]
+        loops = {letter: f"d{i}" for i, letter in enumerate(extents)}
+        shapes = [[extents[letter] for letter in letters] for letters in spelled]
+        maps: list[Map] = [[loops[letter] for letter in letters] for letters in spelled]
+        nest = (*((size,) if size != 1 else () for size in input.tensor.shape[:-1]), (*outer.values(), columns))
+        result = writer.generic(
+            [(writer.reshape(input, shapes[0]), maps[0]), (writer.reshape(weights, shapes[1]), maps[1])],
+            (writer.accumulator(input.tensor.with_shape(shapes[2])), maps[2]),
+            ["parallel"] * len(shapes[2]) + ["reduction"],
+            multiply_add,
+            writer.tiles.packed_contraction(pixels, list(outer.values()), columns, depth, input.tensor.dtype),
+            squeeze=False,
+        )
+        return writer.folded(result, nest)
 
 
 class Einsum(Op, mnemonic="einsum"):
@@ -84,5 +130,10 @@ def contraction(
         [left, right],
         (writer.accumulator(result), identity_map(result.rank)),
         ["parallel"] * result.rank + ["reduction"] * inner,
-        lambda scalars, a, b, accumulator: scalars.add(accumulator, scalars.multiply(a, b)),
+        multiply_add,
     )
+
+
+def multiply_add(scalars: Scalars, a: Scalar, b: Scalar, accumulator: Scalar) -> Scalar:
+    """One term of a sum of products."""
+    return scalars.add(accumulator, scalars.multiply(a, b))

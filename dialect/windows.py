@@ -1,7 +1,7 @@
 """Operations that slide a window over channels-last data: convolution and pooling of any number of dimensions.
 
-Data is [N, spatial…, C]. There is no padding here: a border is an `ipu.pad` of its own, which memory planning turns into
-a store to the interior of a larger buffer.
+Data is [N, spatial…, C]. There is no padding here: a border is an `ipu.pad` of its own, which memory planning turns
+into a store to the interior of a larger buffer.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
+from pyipu.dialect.linear import multiply_add
 from pyipu.dialect.reduction import ReduceMax, ReduceSum
-from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Map, Value, identity_map
 
@@ -101,10 +102,6 @@ class Conv(Op, mnemonic="conv"):
         return _grouped_convolution(writer, input, weights, result, strides, dilations, groups)
 
 
-def _multiply_add(scalars: Scalars, a: Scalar, b: Scalar, accumulator: Scalar) -> Scalar:
-    return scalars.add(accumulator, scalars.multiply(a, b))
-
-
 def _dense_convolution(
     writer: CodeletWriter,
     input: Value,
@@ -116,7 +113,8 @@ def _dense_convolution(
     spatial = result.rank - 2
     start = writer.accumulator(result)
     if spatial == 2 and result.elements > result.shape[-1]:
-        attributes = _window_attributes(strides, dilations)
+        tiles = writer.tiles.convolution(result, weights.tensor.shape[:2], weights.tensor.shape[2])
+        attributes = _window_attributes(strides, dilations, tiles)
         return writer.write(
             f"linalg.conv_2d_nhwc_hwcf {{{attributes}}} ins({input.name}, {weights.name} : {input.type}, "
             f"{weights.type}) outs({start.name} : {start.type}) -> {start.type}",
@@ -130,17 +128,15 @@ def _dense_convolution(
         [(input, source), (weights, [*window, channel, f"d{1 + spatial}"])],
         (start, identity_map(result.rank)),
         iterators,
-        _multiply_add,
+        multiply_add,
         squeeze=spatial == 2,
     )
 
 
-def _window_attributes(strides: Sequence[int], dilations: Sequence[int]) -> str:
+def _window_attributes(strides: Sequence[int], dilations: Sequence[int], tiles: str = "") -> str:
     rank = len(strides)
-    return (
-        f"dilations = dense<{list(dilations)}> : tensor<{rank}xi64>, "
-        f"strides = dense<{list(strides)}> : tensor<{rank}xi64>"
-    )
+    steps = f"dilations = dense<{list(dilations)}> : tensor<{rank}xi64>, strides = dense<{list(strides)}> : tensor<{rank}xi64>"
+    return f"{tiles}, {steps}" if tiles else steps
 
 
 def _depthwise_convolution(
@@ -155,8 +151,9 @@ def _depthwise_convolution(
     weights = writer.reshape(weights, (*weights.tensor.shape[:-2], weights.tensor.shape[-1]))
     start = writer.accumulator(result)
     if spatial == 2:
+        tiles = writer.tiles.depthwise(result, weights.tensor.shape[:2])
         return writer.write(
-            f"linalg.depthwise_conv_2d_nhwc_hwc {{{_window_attributes(strides, dilations)}}} "
+            f"linalg.depthwise_conv_2d_nhwc_hwc {{{_window_attributes(strides, dilations, tiles)}}} "
             f"ins({input.name}, {weights.name} : {input.type}, {weights.type}) "
             f"outs({start.name} : {start.type}) -> {start.type}",
             result,
@@ -170,7 +167,7 @@ def _depthwise_convolution(
         ],
         (start, identity_map(result.rank)),
         ["parallel"] * result.rank + ["reduction"] * spatial,
-        _multiply_add,
+        multiply_add,
         squeeze=False,
     )
 
@@ -199,10 +196,10 @@ def _grouped_convolution(
         ],
         (start, identity_map(3 + spatial)),
         ["parallel"] * (3 + spatial) + ["reduction"] * (spatial + 1),
-        _multiply_add,
+        multiply_add,
         squeeze=False,
     )
-    return writer.reshape(grouped, result.shape)
+    return writer.folded(grouped, (*((size,) for size in result.shape[:-1]), split))
 
 
 class Pool(Op):
@@ -215,8 +212,8 @@ class Pool(Op):
     word: ClassVar[str]
     """As in the name of linalg's pooling."""
     numpy_function: ClassVar[Callable[..., np.ndarray]]
-    start: ClassVar[Callable[[np.dtype], Any]]
-    combine: ClassVar[Callable[[Scalars, Scalar, Scalar], Scalar]]
+    start: ClassVar[Callable[..., Any]]
+    combine: ClassVar[Callable[..., Scalar]]
 
     @staticmethod
     def infer(
@@ -229,7 +226,7 @@ class Pool(Op):
         return input.with_shape((input.shape[0], *positions, input.shape[-1]))
 
     @classmethod
-    def evaluate(  # type: ignore[override]
+    def evaluate(
         cls,
         input: np.ndarray,
         *,
@@ -241,7 +238,7 @@ class Pool(Op):
         return cls.numpy_function(views, axis=tuple(range(-len(window), 0))).astype(input.dtype)
 
     @classmethod
-    def lower(  # type: ignore[override]
+    def lower(
         cls,
         writer: CodeletWriter,
         input: Value,

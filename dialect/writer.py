@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
 from pyipu.dialect.scalars import Scalar, Scalars, literal
 from pyipu.dialect.types import Tensor
 
+Shape = tuple[int, ...]
+Nest = tuple[Shape, ...]
+"""For each dimension of a tensor, the loops that it was computed with: () for one of size one, (8, 32) for 256."""
+
 
 @dataclass(frozen=True)
 class Value:
     """An SSA value of the codelet.
 
-    `squeezed` is the same tensor without its dimensions of size one, where it is at hand: the code generator handles
-    loop nests best that have none.
+    A reshape in the middle of a codelet hinders the code generator, so a value may be at hand under other shapes:
+    `under(shape)` is the same elements in row-major order, loaded, filled or computed under that shape, or None.
+    `nest` says that it was computed in other loops than its dimensions; an epilogue is best computed in the same ones.
     """
 
     name: str
     tensor: Tensor
-    squeezed: Value | None = field(default=None, compare=False)
+    under: Callable[[Shape], Value | None] | None = field(default=None, compare=False)
+    nest: Nest | None = None
 
     @property
     def type(self) -> str:
@@ -31,7 +39,29 @@ class Value:
     @property
     def dense(self) -> Value | None:
         """This value without dimensions of size one; None when that is not at hand."""
-        return self if 1 not in self.tensor.shape else self.squeezed
+        return self.at(squeezed(self.tensor).shape)
+
+    def at(self, shape: Shape) -> Value | None:
+        """This value under another shape; None when that is not at hand."""
+        if shape == self.tensor.shape:
+            return self
+        return self.under(shape) if self.under else None
+
+
+class Tiles(Protocol):
+    """How a target wants its loop nests tiled: each method returns an attribute for the operation, or "".
+
+    Extents are those of the loops, in their order.
+    """
+
+    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
+        """Of `linalg.conv_2d_nhwc_hwcf`."""
+
+    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
+        """Of `linalg.depthwise_conv_2d_nhwc_hwc`."""
+
+    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
+        """Of a sum over `depth` with weights packed by `blocks`, each of `block` columns."""
 
 
 def signless(tensor: Tensor) -> str:
@@ -43,10 +73,24 @@ Map = Sequence[str | int]
 """The indices of one operand of a `linalg.generic`: loop names (`d0`), sums of them (`d1 * 2 + d4`), or constants."""
 
 
+class DefaultTiles:
+    """Leaves every choice to IREE's code generator."""
+
+    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
+        return ""
+
+    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
+        return ""
+
+    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
+        return ""
+
+
 class CodeletWriter:
     """Collects lines of IR; each method writes one operation and returns its result."""
 
-    def __init__(self) -> None:
+    def __init__(self, tiles: Tiles | None = None) -> None:
+        self.tiles = tiles or DefaultTiles()
         self.lines: list[str] = []
         self._count = 0
         self._scalars: dict[tuple[str, str], str] = {}
@@ -86,32 +130,21 @@ class CodeletWriter:
 
     def empty(self, tensor: Tensor) -> Value:
         """A tensor whose elements will all be written."""
-        dense = squeezed(tensor)
-        value = self._empty(tensor)
-        return value if dense == tensor else replace(value, squeezed=self._empty(dense))
-
-    def _empty(self, tensor: Tensor) -> Value:
-        return self.write(f"tensor.empty() : {signless(tensor)}", tensor)
+        value = self.write(f"tensor.empty() : {signless(tensor)}", tensor)
+        return replace(value, under=lambda shape: self.empty(tensor.with_shape(shape)))
 
     def filled(self, tensor: Tensor, number: float | int | bool) -> Value:
         """A tensor with the same number everywhere, such as the start of a sum."""
-        dense = squeezed(tensor)
-        value = self._filled(tensor, number)
-        return value if dense == tensor else replace(value, squeezed=self._filled(dense, number))
+        empty, scalar = self.empty(tensor), self.scalar(number, tensor.dtype)
+        scalar_type = tensor.dtype.replace("ui", "i")
+        value = self.write(
+            f"linalg.fill ins({scalar} : {scalar_type}) outs({empty.name} : {empty.type}) -> {empty.type}", tensor
+        )
+        return replace(value, under=lambda shape: self.filled(tensor.with_shape(shape), number))
 
     def accumulator(self, tensor: Tensor) -> Value:
         """Where a sum of products starts: zeros, or the tensor that it is added to in place."""
-        if self.start is None:
-            return self.filled(tensor, 0)
-        return self.start if self.start.tensor == tensor else self.reshape(self.start, tensor.shape)
-
-    def _filled(self, tensor: Tensor, number: float | int | bool) -> Value:
-        empty = self._empty(tensor)
-        scalar = self.scalar(number, tensor.dtype)
-        scalar_type = tensor.dtype.replace("ui", "i")
-        return self.write(
-            f"linalg.fill ins({scalar} : {scalar_type}) outs({empty.name} : {empty.type}) -> {empty.type}", tensor
-        )
+        return self.filled(tensor, 0) if self.start is None else self.reshape(self.start, tensor.shape)
 
     def generic(
         self,
@@ -163,10 +196,35 @@ class CodeletWriter:
             f"tensor.expand_shape {dense.name} {groups} output_shape [{sizes}] : {dense.type} into {signless(tensor)}",
             tensor,
         )
-        return replace(value, squeezed=dense)
+        return replace(value, under=dense.at)
+
+    def folded(self, value: Value, nest: Nest) -> Value:
+        """The tensor that was computed as `value` in the loops of `nest`; it stays at hand as it was computed."""
+        loops, groups, first = [group for group in nest if group], [], 0
+        for group in loops:
+            groups.append(list(range(first, first + len(group))))
+            first += len(group)
+        merged = value.tensor.with_shape([math.prod(group) for group in loops])
+        dense = value
+        if merged != value.tensor:
+            text = f"tensor.collapse_shape {value.name} {groups} : {value.type} into {signless(merged)}"
+            dense = replace(self.write(text, merged), under=value.at)
+        full = self.unsqueeze(dense, merged.with_shape([math.prod(group) for group in nest]))
+        return replace(full, nest=nest)
 
     def elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
-        """One loop nest over `result`; inputs broadcast to it as in numpy. `body(scalars, *inputs)`."""
+        """One loop nest over `result`; inputs broadcast to it as in numpy. `body(scalars, *inputs)`.
+
+        What follows a value that was computed in a nest of its own runs in the same nest.
+        """
+        nest = next((value.nest for value in inputs if value.nest and value.tensor.shape == result.shape), None)
+        if nest is None:
+            return self._elementwise(inputs, result, body)
+        views = [self.reshape(value, _in_nest(value.tensor.shape, nest)) for value in inputs]
+        loops = result.with_shape(_in_nest(result.shape, nest))
+        return self.folded(self._elementwise(views, loops, body), nest)
+
+    def _elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
         maps = [broadcast_map(value.tensor.shape, result.shape) for value in inputs]
         return self.generic(
             list(zip(inputs, maps, strict=True)),
@@ -180,10 +238,11 @@ class CodeletWriter:
         return self.elementwise([value], value.tensor.with_dtype(dtype), lambda scalars, x: scalars.cast(x, dtype))
 
     def reshape(self, value: Value, shape: Sequence[int]) -> Value:
-        """The same elements in row-major order under another shape: collapses, then expands."""
+        """The same elements in row-major order under another shape: as it is at hand, or collapsed and expanded."""
         target = value.tensor.with_shape(tuple(shape))
-        if target == value.tensor:
-            return value
+        at_hand = value.at(target.shape)
+        if at_hand is not None:
+            return at_hand
         flat = self._collapse(value)
         if target.rank == 0:
             return self.write(f"tensor.collapse_shape {flat.name} [] : {flat.type} into {signless(target)}", target)
@@ -248,6 +307,12 @@ def _unit_groups(tensor: Tensor) -> str:
     if groups:
         groups[-1] += rest
     return str(groups)
+
+
+def _in_nest(shape: Shape, nest: Nest) -> Shape:
+    """The shape of an operand that broadcasts to the tensor of `nest`, in the nest's loops."""
+    groups = zip(shape, nest[len(nest) - len(shape) :], strict=True)
+    return tuple(loop for size, group in groups for loop in (group if size == math.prod(group) else [1] * len(group)))
 
 
 def identity_map(rank: int) -> list[str | int]:

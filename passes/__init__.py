@@ -3,6 +3,7 @@
 from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.base import Pass
 from pyipu.passes.canonicalize import Canonicalize
+from pyipu.passes.demand import Demand
 from pyipu.passes.fuse import Fuse
 from pyipu.passes.inplace import InPlace
 from pyipu.passes.layout import Layout
@@ -10,6 +11,6 @@ from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
 from pyipu.passes.stream import Stream
 
-_ALL: list[type[Pass]] = [Canonicalize, Layout, Pack, Fuse, Stream, InPlace, AllocateArena, Outline]
+_ALL: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Stream, InPlace, AllocateArena, Outline]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in _ALL}

@@ -41,7 +41,7 @@ class Pack(Pass):
             filters = self._filters(op, groups)
             if filters > shape_of(op.results[0])[-1] // groups:
                 widen(op, groups, filters, session)
-        packing: Rules = {Conv: (self._pack_pointwise,), MatMul: (self._pack_matmul,)}
+        packing: Rules = {Conv: (_turned, self._pack_pointwise), MatMul: (self._pack_matmul,)}
         apply_rules(module, merged(MOVEMENT, packing), session)
 
     def _filters(self, op: Conv | MatMul, groups: int) -> int:
@@ -77,6 +77,18 @@ class Pack(Pass):
             return None
         split = reshaped(weights, (depth, groups, filters // groups // columns, columns), session)
         return transposed(split, (1, 2, 0, 3), session)
+
+
+def _turned(op: Conv, session: Session) -> ir.Value | None:
+    """A convolution along columns of a single one runs along rows: the innermost spatial loop is the one that is tiled."""
+    data, weights = op.operands
+    source, window, result = shape_of(data), shape_of(weights), shape_of(op.results[0])
+    if len(source) != 4 or source[2] != 1 or result[1] == 1:
+        return None
+    row = reshaped(data, (source[0], 1, source[1], source[3]), session)
+    flat = reshaped(weights, (1, *window[:1], *window[2:]), session)
+    turned = build(Conv, session, row, flat, strides=op.strides[::-1], dilations=op.dilations[::-1], groups=op.groups)
+    return reshaped(turned, result, session)
 
 
 def _splits(op: Conv) -> bool:

@@ -8,8 +8,8 @@ from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
-from pyipu.dialect.linear import MatMul
-from pyipu.dialect.movement import Concat, Pad, Slice
+from pyipu.dialect.linear import MatMul, PackedMatMul
+from pyipu.dialect.movement import Concat, Pad, Reshape, Slice, Transpose
 from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import tensor_of
@@ -43,10 +43,10 @@ def dependence(op: Op, bodies: dict[str, func.FuncOp]) -> Dependence | None:
         return {0: Rows(low=op.low[1])} if op.low[0] == op.high[0] == op.interior[1] == 0 else None
     if isinstance(op, Concat):
         return dict.fromkeys(range(len(op.operands)), Rows()) if op.axis > 1 else None
+    if isinstance(op, Reshape):
+        return {0: Rows()} if op.shape[:2] == tensor_of(op.operands[0]).shape[:2] else None
     if isinstance(op, Slice):
-        rows = tensor_of(op.operands[0]).shape[1]
-        whole = op.sizes[1] == rows and has_rows(op.operands[0])
-        return {0: Rows()} if whole else None
+        return {0: Rows(stride=op.strides[1], low=-op.offsets[1])} if has_rows(op.operands[0]) else None
     return None
 
 
@@ -94,6 +94,10 @@ def _local(op: Op) -> list[Rows | None]:
         return [_window(op.window[0], op.strides[0], op.dilations[0])]
     if isinstance(op, MatMul) and tensor_of(op.operands[1]).rank == 2 and tensor_of(op.operands[0]).rank > 3:
         return [Rows(), WHOLE]
+    if isinstance(op, PackedMatMul):
+        return [Rows(), WHOLE]
+    if isinstance(op, Transpose) and op.permutation[:2] == (0, 1):
+        return [Rows()]
     if isinstance(op, Softmax) and op.axis > 1:
         return [Rows()]
     return [None] * len(op.operands)
@@ -109,4 +113,4 @@ def _broadcast(value: ir.Value, op: Op) -> Rows | None:
     position = 1 - (len(result) - len(shape))
     if position < 0 or shape[position] == 1 != result[1]:
         return WHOLE
-    return Rows() if shape[position] == result[1] else None
+    return Rows() if shape[position] == result[1] and position == 1 else None

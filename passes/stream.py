@@ -44,7 +44,8 @@ class Run:
         """Bytes of the tensors with rows that come from outside."""
         inside = {op.results[0] for op in self.ops}
         read = dict.fromkeys(op.operands[i] for op, uses in zip(self.ops, self.dependences, strict=True) for i in uses)
-        return sum(tensor_of(value).bytes for value in read if value not in inside)
+        outside = [value for value in read if value not in inside and not isinstance(value.owner, Parameter)]
+        return sum(tensor_of(value).bytes for value in outside)
 
 
 def _stream_op(op: Op, uses: Dependence, number: dict[ir.Value, int]) -> StreamOp:

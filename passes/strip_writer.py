@@ -10,7 +10,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op
-from pyipu.dialect.movement import Concat, Pad, Slice, concatenate
+from pyipu.dialect.movement import Concat, Pad, Reshape, Slice, concatenate
 from pyipu.dialect.program import Vertex
 from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets
@@ -64,9 +64,12 @@ class StripWriter:
             return self._vertex(op, operands)
         if isinstance(op, Pad):
             return _pad(op, operands[0], uses[0], strip)
+        if isinstance(op, Reshape):
+            return Reshape.create(*operands, shape=(op.shape[0], strip.end - strip.first, *op.shape[2:])).result
         if isinstance(op, Slice):
             sizes = (op.sizes[0], strip.end - strip.first, *op.sizes[2:])
-            return Slice.create(*operands, offsets=op.offsets, sizes=sizes, strides=op.strides).result
+            offsets = (op.offsets[0], 0, *op.offsets[2:])
+            return Slice.create(*operands, offsets=offsets, sizes=sizes, strides=op.strides).result
         assert isinstance(op, Concat)
         return Concat.create(*operands, axis=op.axis).result
 

@@ -1,13 +1,17 @@
 """The processor: native code in IREE's own ELF format, run by a pool of threads."""
 
 from pyipu.targets.target import Option, Target, planned_stages
+from pyipu.targets.tiles import Processor
+
+_TILES = Processor()
 
 CPU = Target(
     name="cpu",
     description="native code for a processor, run by a pool of threads",
     driver="local-task",
     alignment=64,
-    stages=planned_stages(64),
+    stages=planned_stages(64, pack=f"ipu-pack{{block={_TILES.block}}}"),
+    tiles=_TILES,
     device_flags=("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"),
     options=(
         Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.program import Execute, View
 from pyipu.dialect.types import Tensor, tensor_of
-from pyipu.dialect.writer import CodeletWriter, Value, signless, squeezed
+from pyipu.dialect.writer import CodeletWriter, Shape, Tiles, Value, signless
 from pyipu.targets.codelet import lower_codelet
 
 ALIGNMENT = 64
@@ -19,12 +20,16 @@ ALIGNMENT = 64
 
 @dataclass(frozen=True)
 class Binding:
-    """One buffer that an executable sees, and the part of it that is the tensor."""
+    """One buffer that an executable sees, and the part of it that is the tensor.
+
+    `sizes` may have dimensions of size one that the tensor has not.
+    """
 
     tensor: Tensor
-    whole: tuple[int, ...]
-    offsets: tuple[int, ...]
-    strides: tuple[int, ...]
+    whole: Shape
+    offsets: Shape
+    sizes: Shape
+    strides: Shape
     access: str
     """`readonly`, `writeonly` or `readwrite`."""
 
@@ -34,12 +39,60 @@ class Binding:
 
     @property
     def place(self) -> str:
-        return f"offsets = {list(self.offsets)}, sizes = {list(self.tensor.shape)}, strides = {list(self.strides)}"
+        return f"offsets = {list(self.offsets)}, sizes = {list(self.sizes)}, strides = {list(self.strides)}"
 
     @property
     def bytes(self) -> int:
         """Bytes of the whole tensor that is bound."""
         return self.tensor.with_shape(self.whole).bytes
+
+    def under(self, shape: Shape) -> Binding | None:
+        """The same elements of the buffer as a tensor of another shape; None when no strided slice is that."""
+        tensor = self.tensor.with_shape(shape)
+        if self.whole == self.sizes:
+            return Binding(tensor, shape, (0,) * len(shape), shape, (1,) * len(shape), self.access)
+        groups = _split_groups(self.sizes, shape)
+        if groups is None or not all(map(_divides, groups, self.whole, self.offsets, self.strides)):
+            return None
+        return Binding(
+            tensor,
+            _joined([_split(whole, group) for whole, group in zip(self.whole, groups, strict=True)]),
+            _joined([_split(offset, group, 0) for offset, group in zip(self.offsets, groups, strict=True)]),
+            _joined(groups),
+            _joined([(stride, *[1] * (len(group) - 1)) for stride, group in zip(self.strides, groups, strict=True)]),
+            self.access,
+        )
+
+
+def _split_groups(sizes: Shape, shape: Shape) -> list[Shape] | None:
+    """For each dimension the dimensions of `shape` that it is split into; None when `shape` is no refinement.
+
+    A dimension of size one that `shape` has not stays: loads and stores may leave those out.
+    """
+    groups, rest = [], list(shape)
+    for size in sizes:
+        group: list[int] = []
+        while rest and math.prod(group) < size or (not group and rest and rest[0] == 1):
+            group.append(rest.pop(0))
+        if math.prod(group) != size:
+            return None
+        groups.append(tuple(group) or (1,))
+    return None if rest else groups
+
+
+def _divides(group: Shape, whole: int, offset: int, stride: int) -> bool:
+    """A dimension of `whole` elements, from `offset` on, can be split into the group's dimensions."""
+    inner = math.prod(group[1:])
+    return len(group) == 1 or (stride == 1 and whole % inner == 0 and offset % inner == 0)
+
+
+def _split(extent: int, group: Shape, inner: int | None = None) -> Shape:
+    """The leading dimension in steps of the others, and the others, or `inner` for each of them."""
+    return extent // math.prod(group[1:]), *(size if inner is None else inner for size in group[1:])
+
+
+def _joined(groups: Sequence[Shape]) -> Shape:
+    return tuple(size for group in groups for size in group)
 
 
 def stored(tensor: Tensor) -> str:
@@ -59,20 +112,21 @@ def _binding(value: ir.Value, read: bool, written: bool) -> Binding:
     tensor, owner = tensor_of(value), value.owner
     access = "readwrite" if read and written else "writeonly" if written else "readonly"
     if isinstance(owner, View):
-        return Binding(tensor, owner.whole, owner.offsets, owner.strides, access)
-    return Binding(tensor, tensor.shape, (0,) * tensor.rank, (1,) * tensor.rank, access)
+        return Binding(tensor, owner.whole, owner.offsets, tensor.shape, owner.strides, access)
+    return Binding(tensor, tensor.shape, (0,) * tensor.rank, tensor.shape, (1,) * tensor.rank, access)
 
 
-def emit_executable(name: str, op: Execute, codelet: func.FuncOp) -> str:
-    """The text of the executable of `op` and of all placed vertices that share it."""
+def emit_executable(name: str, op: Execute, codelet: func.FuncOp, tiles: Tiles | None = None) -> str:
+    """The text of the executable of `op` and of all placed vertices that share it; `tiles` are the target's."""
     bound = bindings(op)
-    writer = CodeletWriter()
-    loaded = _load_all(writer, bound)
+    writer = CodeletWriter(tiles)
+    memory = {value: _Memory(writer, i, binding) for i, (value, binding) in enumerate(bound)}
     values = list(op.operands)
     reads, writes = values[: -op.writes], values[-op.writes :]
     updated = reads.index(writes[0]) if writes[0] in reads else None
-    results = lower_codelet(writer, codelet, [loaded[value] for value in reads], updated)
-    _store_all(writer, results, writes, dict(bound), [value for value, _ in bound])
+    results = lower_codelet(writer, codelet, [memory[value].load() for value in reads], updated)
+    for result, target in zip(results, writes, strict=True):
+        memory[target].store(result)
     arguments = ", ".join(
         f"%b{i}: !stream.binding {{stream.alignment = {ALIGNMENT} : index}}" for i in range(len(bound))
     )
@@ -92,44 +146,59 @@ return
 """
 
 
-def _load_all(writer: CodeletWriter, bound: Sequence[tuple[ir.Value, Binding]]) -> dict[ir.Value, Value]:
-    """Subspans of all bindings, and the tensors of those that are read."""
-    zero = writer.index(0)
-    loaded = {}
-    for i, (value, binding) in enumerate(bound):
-        writer.lines.append(f"%v{i} = stream.binding.subspan %b{i}[{zero}] : !stream.binding -> {binding.type}")
-        if binding.access != "writeonly":
-            loaded[value] = _load(writer, i, binding)
-    return loaded
+class _Memory:
+    """What an executable reads from one binding and writes to it."""
 
+    def __init__(self, writer: CodeletWriter, number: int, binding: Binding) -> None:
+        self._writer, self._number, self._binding = writer, number, binding
+        self._subspans: dict[str, str] = {}
 
-def _load(writer: CodeletWriter, i: int, binding: Binding) -> Value:
-    """The tensor; it is at hand without dimensions of size one, too."""
-    value, dense = _load_as(writer, i, binding, binding.tensor), squeezed(binding.tensor)
-    return value if dense == binding.tensor else replace(value, squeezed=_load_as(writer, i, binding, dense))
+    def load(self) -> Value:
+        """The tensor; it is at hand under every other shape that a strided slice of the buffer has."""
+        return self._load(self._binding)
 
+    def _load_under(self, shape: Shape) -> Value | None:
+        binding = self._binding.under(shape)
+        return self._load(binding) if binding else None
 
-def _load_as(writer: CodeletWriter, i: int, binding: Binding, tensor: Tensor) -> Value:
-    memory = stored(tensor)
-    value = writer.write(f"iree_tensor_ext.dispatch.tensor.load %v{i}, {binding.place} : {binding.type} -> {memory}", tensor)
-    if tensor.dtype != "i1":
-        return value
-    return writer.write(f"arith.trunci {value.name} : {memory} to {signless(tensor)}", tensor)
+    def _load(self, binding: Binding) -> Value:
+        memory, tensor = stored(binding.tensor), binding.tensor
+        value = self._writer.write(
+            f"iree_tensor_ext.dispatch.tensor.load {self._subspan(binding)}, {binding.place} : "
+            f"{binding.type} -> {memory}",
+            tensor,
+        )
+        if tensor.dtype != "i1":
+            return replace(value, under=self._load_under)
+        narrow = self._writer.write(f"arith.trunci {value.name} : {memory} to {signless(tensor)}", tensor)
+        return replace(narrow, under=self._load_under)
 
-
-def _store_all(
-    writer: CodeletWriter,
-    results: Sequence[Value],
-    targets: Sequence[ir.Value],
-    bound: dict[ir.Value, Binding],
-    order: Sequence[ir.Value],
-) -> None:
-    for full, target in zip(results, targets, strict=True):
-        result = full.dense or full
-        binding, memory, name = bound[target], stored(result.tensor), result.name
-        if result.tensor.dtype == "i1":
-            name = writer.write(f"arith.extui {name} : {result.type} to {memory}", result.tensor).name
-        writer.lines.append(
-            f"iree_tensor_ext.dispatch.tensor.store {name}, %v{order.index(target)}, {binding.place} : "
+    def store(self, result: Value) -> None:
+        """Writes the result under the shape in which it was computed, where the buffer allows that."""
+        value, binding = self._stored_form(result)
+        memory, name = stored(value.tensor), value.name
+        if value.tensor.dtype == "i1":
+            name = self._writer.write(f"arith.extui {name} : {value.type} to {memory}", value.tensor).name
+        self._writer.lines.append(
+            f"iree_tensor_ext.dispatch.tensor.store {name}, {self._subspan(binding)}, {binding.place} : "
             f"{memory} -> {binding.type}"
         )
+
+    def _stored_form(self, result: Value) -> tuple[Value, Binding]:
+        forms = [result.at(_joined(result.nest)) if result.nest else None, result.dense]
+        for form in forms:
+            binding = self._binding.under(form.tensor.shape) if form else None
+            if form and binding:
+                return form, binding
+        return result, self._binding
+
+    def _subspan(self, binding: Binding) -> str:
+        """The whole buffer under the binding's shape; each is taken once."""
+        if binding.type not in self._subspans:
+            name = f"%v{self._number}_{len(self._subspans)}"
+            zero = self._writer.index(0)
+            self._subspans[binding.type] = name
+            self._writer.lines.append(
+                f"{name} = stream.binding.subspan %b{self._number}[{zero}] : !stream.binding -> {binding.type}"
+            )
+        return self._subspans[binding.type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from pyipu.errors import TargetError
+from pyipu.targets.tiles import Processor
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,13 @@ class Option:
         return f"{self.flag}={self.value}"
 
 
-def planned_stages(alignment: int) -> tuple[Stage, ...]:
-    """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes."""
+def planned_stages(alignment: int, pack: str = "") -> tuple[Stage, ...]:
+    """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes.
+
+    `pack` is the pass that brings weights into the order in which the target reads them, if it wants that.
+    """
     return (
-        Stage("graph", "ipu-canonicalize,ipu-layout,ipu-canonicalize"),
+        Stage("graph", ",".join(["ipu-canonicalize,ipu-layout,ipu-canonicalize", *filter(None, [pack])])),
         Stage("vertices", "ipu-fuse"),
         Stage("memory", f"ipu-inplace{{alignment={alignment}}},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
@@ -55,6 +59,8 @@ class Target:
     device_flags: tuple[str, ...]
     stages: tuple[Stage, ...]
     options: tuple[Option, ...] = ()
+    tiles: Processor | None = None
+    """How codelets are tiled; None leaves that to IREE."""
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -21,11 +21,15 @@ def channel_block(channels: int, pixels: int, most: int = 32) -> int:
 
 
 def pixel_tile(pixels: int, block: int) -> int:
-    """How many pixels of a row are computed together with `block` channels: 5 to 8 if one divides, else up to 14, or 28."""
+    """How many pixels of a row are computed together with `block` channels.
+
+    From 5 to 8 are enough to hide the latency of a multiplication with 32 channels, narrower blocks take up to 14, and
+    rows that nothing else divides up to 28.
+    """
     small, middle = largest_divisor(pixels, 8), largest_divisor(pixels, 14)
     if block <= 16 and _wide_tile(pixels):
         return _wide_tile(pixels)
-    return middle if block <= LANES or small < 5 else small
+    return small if small >= (5 if block > 16 else 8) else middle
 
 
 def _wide_tile(pixels: int) -> int:

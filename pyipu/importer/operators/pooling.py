@@ -89,7 +89,7 @@ def _counts(spatial: Ints, place: Windows, include_pad: bool) -> np.ndarray:
         end = spatial[axis] + (place.high[axis] if include_pad else 0)
         counts = counts[..., None] * ((taps >= first) & (taps < end)).sum(1)
     uniform = (counts == counts.flat[0]).all()
-    return counts.reshape(-1)[0:1].reshape(()) if uniform else counts[..., None]
+    return counts.reshape(-1)[0:1].reshape(()) if uniform else counts[None, ..., None]
 
 
 @operator("GlobalAveragePool")

@@ -1,0 +1,126 @@
+"""How a processor's loop nests are tiled: from extents to tiles, as plain arithmetic.
+
+The innermost tile of a contraction is what stays in vector registers: some pixels times some columns. Every tile divides
+its extent, because IREE's code for a rest that does not fill a vector is 20 to 30 times slower.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyipu.dialect.types import Tensor
+from pyipu.passes.planning.blocks import channel_block, largest_divisor, pixel_tile
+
+_CONVOLUTION, _CONTRACTION = "ConvTileAndDecomposeExpert", "DoubleTilingExpert"
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Tile sizes of one loop nest, one per loop; 0 leaves a loop alone."""
+
+    distribution: tuple[int, ...]
+    """The part of the result that one workgroup computes."""
+    parallel: tuple[int, ...]
+    """The part of the result that is held in registers."""
+    reduction: tuple[int, ...]
+    """How many terms are added to it at a time."""
+    pipeline: str
+    """IREE's code generation strategy."""
+
+    @property
+    def attribute(self) -> str:
+        """As an attribute of a linalg operation."""
+        return (
+            "compilation_info = #iree_codegen.compilation_info<lowering_config = #iree_cpu.lowering_config<"
+            f"distribution = {list(self.distribution)}, vector_common_parallel = {list(self.parallel)}, "
+            f"vector_reduction = {list(self.reduction)}>, "
+            f"translation_info = <pipeline = #iree_cpu.pipeline<{self.pipeline}>>>"
+        )
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Tiles for a processor with vector registers and a pool of `threads` threads, for tensors of f32."""
+
+    threads: int = 2
+    workgroups_per_thread: int = 4
+    """How many workgroups a thread should get of one dispatch: fewer do not balance, more cost time each."""
+    block: int = 32
+    """The most columns that are computed together."""
+
+    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
+        """Tiles of `linalg.conv_2d_nhwc_hwcf`: loops n, y, x, f, window, c."""
+        _, height, width, filters = result.shape
+        block = channel_block(filters, width, self.block)
+        if result.dtype != "f32" or not block:
+            return ""
+        rows, blocks = self._distribute(height, filters // block)
+        return Tiling(
+            (1, rows, width, blocks * block, 0, 0, 0),
+            (1, 1, pixel_tile(width, block), block, 0, 0, 0),
+            (0, 0, 0, 0, 1, 1, largest_divisor(channels, 8)),
+            _CONVOLUTION,
+        ).attribute
+
+    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
+        """Tiles of `linalg.depthwise_conv_2d_nhwc_hwc`: loops n, y, x, c, window."""
+        _, height, width, channels = result.shape
+        block = next((b for b in (32, 16, 8, 4) if channels % b == 0), 0)
+        if result.dtype != "f32" or not block:
+            return ""
+        rows, blocks = self._distribute(height, channels // block)
+        return Tiling(
+            (1, rows, width, blocks * block, 0, 0),
+            (1, 1, largest_divisor(width, 8), block, 0, 0),
+            (0, 0, 0, 0, 1, window[1]),
+            _CONVOLUTION,
+        ).attribute
+
+    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
+        """Tiles of a sum over `depth`: loops `pixels`, `blocks`, `block`, depth. Without pixels it reads memory only."""
+        if dtype != "f32" or block % 8:
+            return ""
+        tile = pixel_tile(pixels[-1], block) if pixels else 1
+        unit = tile if len(pixels) == 1 else 1
+        rows, columns = self._distribute(*(extents[0] // step if extents else 1 for extents, step in ((pixels, unit), (blocks, 1))))
+        return Tiling(
+            (*_first(pixels, rows * unit), *_first(blocks, columns), 0, 0),
+            (*([1] * (len(pixels) - 1) + [tile])[: len(pixels)], *[1] * len(blocks), block, 0),
+            (*[0] * (len(pixels) + len(blocks) + 1), largest_divisor(depth, 4) if pixels else 1),
+            _CONTRACTION,
+        ).attribute
+
+    def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
+        """Rows and blocks of one workgroup: those that keep all threads busy, with the count nearest to the wanted one."""
+        wanted = self.threads * self.workgroups_per_thread
+        options = [(r, b) for r in _divisors(rows) for b in _divisors(blocks)]
+
+        def cost(option: tuple[int, int]) -> tuple[float, int, int]:
+            count = (rows // option[0]) * (blocks // option[1])
+            return round(imbalance(count, self.threads), 2), abs(count - wanted), -option[0]
+
+        return min(options, key=cost)
+
+
+def imbalance(workgroups: int, threads: int) -> float:
+    """The time of the slowest thread over that of the mean one.
+
+    IREE hands out one workgroup at a time, and eight from eight per thread on (`iree/task/tuning.h`).
+    """
+    batch = 1 if workgroups < 8 * threads else 8
+    busy = [0] * threads
+    for start in range(0, workgroups, batch):
+        busy[busy.index(min(busy))] += min(batch, workgroups - start)
+    return max(busy) * threads / workgroups
+
+
+def _first(extents: Sequence[int], size: int) -> list[int]:
+    """The extents, of which only the first one is divided."""
+    return [size, *extents[1:]] if extents else []
+
+
+def _divisors(number: int) -> list[int]:
+    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
+    return [*small, *(number // d for d in reversed(small) if d * d != number)]
