@@ -39,7 +39,7 @@ def split_groups(op: Conv, session: Session) -> None:
 
 
 def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> None:
-    """Gives each group of a contraction with known weights `filters` filters, and cuts the new ones off behind its epilogue."""
+    """Gives each group of a contraction with known weights `filters` filters; the new ones are cut off behind it."""
     epilogue = epilogue_of(op)
     last = [op, *epilogue][-1]
     before = (groups, shape_of(op.results[0])[-1] // groups)
@@ -55,7 +55,7 @@ def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> Non
 
 
 def epilogue_of(op: Op) -> list[Op]:
-    """The element-wise ops behind `op` whose other operands are known, up to where one of their results alone is used."""
+    """The element-wise ops behind `op` with known tensors, up to where one of their results alone is used."""
     members: list[Op] = []
     complete = 0
     while (following := _next_member([op, *members])) is not None:
@@ -66,14 +66,15 @@ def epilogue_of(op: Op) -> list[Op]:
 
 
 def _next_member(members: Sequence[Op]) -> Op | None:
-    """An element-wise op of the same shape that takes results of members and known tensors, and no member itself."""
+    """An op that takes nothing but results of members and known tensors, and is no member itself."""
     results = [member.results[0] for member in members]
-    for user in (user for result in results for user in users(result)):
-        fits = isinstance(user, Op) and user.elementwise and user not in members
-        if fits and shape_of(user.results[0]) == shape_of(results[0]):
-            if all(value in results or is_known(value) for value in user.operands):
-                return user
-    return None
+    candidates = [user for result in results for user in users(result) if user not in members]
+    return next((user for user in candidates if isinstance(user, Op) and _extends(user, results)), None)
+
+
+def _extends(op: Op, results: Sequence[ir.Value]) -> bool:
+    same_shape = op.elementwise and shape_of(op.results[0]) == shape_of(results[0])
+    return same_shape and all(value in results or is_known(value) for value in op.operands)
 
 
 def _replayed(value: ir.Value, op: Op, epilogue: Sequence[Op], fit: Fit, session: Session) -> ir.Value:
@@ -110,7 +111,9 @@ def _padded(value: ir.Value, before: tuple[int, int], filters: int, session: Ses
     return reshaped(padded, (*shape, groups * filters), session)
 
 
-def _cut(value: ir.Value, before: tuple[int, int], filters: int, readers: Sequence[object], session: Session) -> ir.Value:
+def _cut(
+    value: ir.Value, before: tuple[int, int], filters: int, readers: Sequence[object], session: Session
+) -> ir.Value:
     """The reverse. Groups that are only read under other shapes are cut in one piece, which costs nothing."""
     groups, present = before
     if groups > 1 and all(isinstance(reader, Reshape) for reader in readers):

@@ -16,7 +16,6 @@ from pyipu.dialect.movement import Broadcast, Gather, Transpose
 from pyipu.dialect.program import Constant, Parameter, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import Tensor, tensor_of
-from pyipu.dialect.windows import Conv
 from pyipu.parameters import Parameters
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
@@ -32,27 +31,24 @@ class Fuse(Pass):
 
     NAME: ClassVar[str] = "ipu-fuse"
 
-    prologue: bool = True
-    """Element-wise ops in front of a pointwise convolution or a contraction join its vertex."""
-
     def run(self, module: ir.Module, session: Session) -> None:
         block = main_function(module).regions[0].blocks[0]
         ops = [op for op in ipu_ops(block) if not isinstance(op, Vertex)]
-        for number, group in enumerate(form_groups(self._nodes(ops))):
+        for number, group in enumerate(form_groups(_nodes(ops))):
             _build_vertex([ops[i] for i in group.members], number, module)
         _keep_constants_as_parameters(block, session.parameters)
 
-    def _nodes(self, ops: Sequence[Op]) -> list[Node]:
-        position = {op.results[0]: i for i, op in enumerate(ops)}
-        return [self._node(op, position) for op in ops]
 
-    def _node(self, op: Op, position: dict[ir.Value, int]) -> Node:
-        operands = tuple(position[value] for value in op.operands if value in position)
-        returned = any(not isinstance(use.owner, Op) for use in op.results[0].uses)
-        source = op.operands[0] if self.prologue and _takes_prologue(op) else None
-        inputs = len({value for value in op.operands if not _is_splat(value)})
-        shape = tensor_of(op.results[0]).shape
-        return Node(_kind(op), operands, shape, None if source is None else position.get(source), returned, inputs)
+def _nodes(ops: Sequence[Op]) -> list[Node]:
+    position = {op.results[0]: i for i, op in enumerate(ops)}
+    return [_node(op, position) for op in ops]
+
+
+def _node(op: Op, position: dict[ir.Value, int]) -> Node:
+    operands = tuple(position[value] for value in op.operands if value in position)
+    returned = any(not isinstance(use.owner, Op) for use in op.results[0].uses)
+    inputs = len({value for value in op.operands if not _is_splat(value)})
+    return Node(_kind(op), operands, tensor_of(op.results[0]).shape, returned, inputs)
 
 
 def _kind(op: Op) -> Kind:
@@ -61,14 +57,6 @@ def _kind(op: Op) -> Kind:
     if op.elementwise:
         return Kind.ELEMENTWISE
     return Kind.ALONE if isinstance(op, _ALONE) else Kind.ANCHOR
-
-
-def _takes_prologue(op: Op) -> bool:
-    """A pointwise convolution reads each element once per tile of filters, so applying the prologue there is cheap."""
-    if not isinstance(op, Conv):
-        return False
-    window = tensor_of(op.operands[1]).shape[:-2]
-    return op.groups == 1 and set(window) == {1} and set(op.strides) == {1}
 
 
 def _build_vertex(members: Sequence[Op], number: int, module: ir.Module) -> None:

@@ -26,7 +26,7 @@ MOST_GROUPS = 4
 
 @dataclass(frozen=True)
 class Pack(Pass):
-    """Packs the weights of matrix products and pointwise convolutions, and gives convolutions filters that fill vectors."""
+    """Packs the weights of matrix products and pointwise convolutions, and fills vectors of filters."""
 
     NAME: ClassVar[str] = "ipu-pack"
 
@@ -80,7 +80,7 @@ class Pack(Pass):
 
 
 def _turned(op: Conv, session: Session) -> ir.Value | None:
-    """A convolution along columns of a single one runs along rows: the innermost spatial loop is the one that is tiled."""
+    """A convolution of a single column becomes one of a single row: the innermost spatial loop is the one tiled."""
     data, weights = op.operands
     source, window, result = shape_of(data), shape_of(weights), shape_of(op.results[0])
     if len(source) != 4 or source[2] != 1 or result[1] == 1:

@@ -66,7 +66,7 @@ class Stream(Pass):
 
     NAME: ClassVar[str] = "ipu-stream"
 
-    pixels: int = 112
+    pixels: int = 56
     """A strip of a vertex with weights has at least so many pixels: it reads all weights again."""
 
     def run(self, module: ir.Module, session: Session) -> None:

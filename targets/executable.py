@@ -10,8 +10,9 @@ from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.program import Execute, View
+from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor, tensor_of
-from pyipu.dialect.writer import CodeletWriter, Shape, Tiles, Value, signless
+from pyipu.dialect.writer import CodeletWriter, Shape, Value, signless
 from pyipu.targets.codelet import lower_codelet
 
 ALIGNMENT = 64
@@ -69,15 +70,21 @@ def _split_groups(sizes: Shape, shape: Shape) -> list[Shape] | None:
 
     A dimension of size one that `shape` has not stays: loads and stores may leave those out.
     """
-    groups, rest = [], list(shape)
+    groups: list[Shape] = []
+    rest = list(shape)
     for size in sizes:
-        group: list[int] = []
-        while rest and math.prod(group) < size or (not group and rest and rest[0] == 1):
-            group.append(rest.pop(0))
-        if math.prod(group) != size:
+        count = _count_with_product(rest, size)
+        if count is None:
             return None
-        groups.append(tuple(group) or (1,))
+        groups.append(tuple(rest[:count]) or (1,))
+        del rest[:count]
     return None if rest else groups
+
+
+def _count_with_product(sizes: Sequence[int], product: int) -> int | None:
+    """How many of the sizes, at least one if it fits, have this product; None when no number has."""
+    counts = [1, *range(len(sizes) + 1)] if sizes else [0]
+    return next((count for count in counts if math.prod(sizes[:count]) == product), None)
 
 
 def _divides(group: Shape, whole: int, offset: int, stride: int) -> bool:

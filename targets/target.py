@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from pyipu.dialect.tiles import Tiles
 from pyipu.errors import TargetError
-from pyipu.targets.tiles import Processor
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,16 @@ class Option:
         return f"{self.flag}={self.value}"
 
 
-def planned_stages(alignment: int, pack: str = "") -> tuple[Stage, ...]:
+def planned_stages(alignment: int, pack: str = "", stream: str = "") -> tuple[Stage, ...]:
     """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes.
 
-    `pack` is the pass that brings weights into the order in which the target reads them, if it wants that.
+    `pack` is the pass that brings weights into the order in which the target reads them, and `stream` the one that runs
+    chains of vertices in strips of rows, if it wants them.
     """
+    normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     return (
-        Stage("graph", ",".join(["ipu-canonicalize,ipu-layout,ipu-canonicalize", *filter(None, [pack])])),
-        Stage("vertices", "ipu-fuse"),
+        Stage("graph", ",".join(filter(None, [normal, pack]))),
+        Stage("vertices", ",".join(filter(None, ["ipu-fuse", stream]))),
         Stage("memory", f"ipu-inplace{{alignment={alignment}}},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
     )
@@ -59,8 +61,8 @@ class Target:
     device_flags: tuple[str, ...]
     stages: tuple[Stage, ...]
     options: tuple[Option, ...] = ()
-    tiles: Processor | None = None
-    """How codelets are tiled; None leaves that to IREE."""
+    tiles: Tiles = field(default_factory=Tiles)
+    """How codelets are tiled; by default IREE decides."""
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -1,17 +1,18 @@
 """How a processor's loop nests are tiled: from extents to tiles, as plain arithmetic.
 
-The innermost tile of a contraction is what stays in vector registers: some pixels times some columns. Every tile divides
-its extent, because IREE's code for a rest that does not fill a vector is 20 to 30 times slower.
+The innermost tile of a contraction is what stays in vector registers: some pixels times some columns. Every tile
+divides its extent, because IREE's code for a rest that does not fill a vector is 20 to 30 times slower.
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor
-from pyipu.passes.planning.blocks import channel_block, largest_divisor, pixel_tile
+from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor, pixel_tile
 
 _CONVOLUTION, _CONTRACTION = "ConvTileAndDecomposeExpert", "DoubleTilingExpert"
 
@@ -41,8 +42,11 @@ class Tiling:
 
 
 @dataclass(frozen=True)
-class Processor:
-    """Tiles for a processor with vector registers and a pool of `threads` threads, for tensors of f32."""
+class Processor(Tiles):
+    """Tiles for a processor with vector registers and a pool of threads, for tensors of f32.
+
+    Measured with IREE 3.13 on two cores of Zen 4, which has 32 registers of 16 numbers each.
+    """
 
     threads: int = 2
     workgroups_per_thread: int = 4
@@ -78,30 +82,31 @@ class Processor:
             _CONVOLUTION,
         ).attribute
 
-    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
-        """Tiles of a sum over `depth`: loops `pixels`, `blocks`, `block`, depth. Without pixels it reads memory only."""
-        if dtype != "f32" or block % 8:
+    def packed_matmul(self, result: Tensor, pixels: int, depth: int) -> str:
+        """Tiles of loops `result`, depth. Without pixels each weight is read once: then memory is what it waits for."""
+        *outer, block = result.shape
+        if result.dtype != "f32" or block % LANES:
             return ""
-        tile = pixel_tile(pixels[-1], block) if pixels else 1
-        unit = tile if len(pixels) == 1 else 1
-        rows, columns = self._distribute(*(extents[0] // step if extents else 1 for extents, step in ((pixels, unit), (blocks, 1))))
+        row = outer[pixels - 1] if pixels else 1
+        tile = pixel_tile(row, block)
+        unit = tile if pixels == 1 else 1
+        rows, blocks = self._distribute(_first(outer[:pixels]) // unit, _first(outer[pixels:]))
         return Tiling(
-            (*_first(pixels, rows * unit), *_first(blocks, columns), 0, 0),
-            (*([1] * (len(pixels) - 1) + [tile])[: len(pixels)], *[1] * len(blocks), block, 0),
-            (*[0] * (len(pixels) + len(blocks) + 1), largest_divisor(depth, 4) if pixels else 1),
+            (*_starting_with(rows * unit, outer[:pixels]), *_starting_with(blocks, outer[pixels:]), 0, 0),
+            (*(tile if i == pixels - 1 else 1 for i in range(len(outer))), block, 0),
+            (*[0] * result.rank, largest_divisor(depth, 4) if pixels else 1),
             _CONTRACTION,
         ).attribute
 
     def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
-        """Rows and blocks of one workgroup: those that keep all threads busy, with the count nearest to the wanted one."""
+        """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""
         wanted = self.threads * self.workgroups_per_thread
-        options = [(r, b) for r in _divisors(rows) for b in _divisors(blocks)]
 
         def cost(option: tuple[int, int]) -> tuple[float, int, int]:
             count = (rows // option[0]) * (blocks // option[1])
             return round(imbalance(count, self.threads), 2), abs(count - wanted), -option[0]
 
-        return min(options, key=cost)
+        return min(itertools.product(_divisors(rows), _divisors(blocks)), key=cost)
 
 
 def imbalance(workgroups: int, threads: int) -> float:
@@ -116,11 +121,14 @@ def imbalance(workgroups: int, threads: int) -> float:
     return max(busy) * threads / workgroups
 
 
-def _first(extents: Sequence[int], size: int) -> list[int]:
+def _first(extents: Sequence[int]) -> int:
+    return extents[0] if extents else 1
+
+
+def _starting_with(size: int, extents: Sequence[int]) -> Sequence[int]:
     """The extents, of which only the first one is divided."""
     return [size, *extents[1:]] if extents else []
 
 
 def _divisors(number: int) -> list[int]:
-    small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]
-    return [*small, *(number // d for d in reversed(small) if d * d != number)]
+    return [divisor for divisor in range(1, number + 1) if number % divisor == 0]

@@ -35,8 +35,6 @@ class Node:
     operands: tuple[int, ...]
     """Positions of the ops whose results it takes; what is no op's result is left out."""
     shape: tuple[int, ...]
-    takes_prologue: int | None = None
-    """The operand, by position of its producer, through which an element-wise group may join in front."""
     returned: bool = False
     """The result leaves the function."""
     inputs: int = 0
@@ -61,8 +59,7 @@ def form_groups(nodes: Sequence[Node]) -> list[Group]:
         members = _grow(position, nodes, users, taken)
         taken.update(members)
         groups.append(members)
-    merged = _join_prologues(groups, nodes, users)
-    return [Group(tuple(members)) for members in sorted(merged, key=lambda members: members[-1])]
+    return [Group(tuple(members)) for members in sorted(groups, key=lambda members: members[-1])]
 
 
 def _users(nodes: Sequence[Node]) -> list[list[int]]:
@@ -108,18 +105,3 @@ def _extension(tail: int, nodes: Sequence[Node], users: list[list[int]]) -> list
         if waiting == set(users[position]):
             return members
     return None
-
-
-def _join_prologues(groups: list[list[int]], nodes: Sequence[Node], users: list[list[int]]) -> list[list[int]]:
-    """Puts an element-wise group in front of the only vertex that reads it, where that vertex takes a prologue."""
-    by_tail = {members[-1]: members for members in groups}
-    for members in groups:
-        source = nodes[members[0]].takes_prologue
-        prologue = by_tail.get(source) if source is not None else None
-        if prologue is None or source is None or nodes[source].returned:
-            continue
-        fits = _inputs([*prologue, *members], nodes) <= MOST_INPUTS
-        if fits and nodes[prologue[0]].kind is Kind.ELEMENTWISE and users[source] == [members[0]]:
-            del by_tail[source]
-            by_tail[members[-1]] = members = [*prologue, *members]
-    return list(by_tail.values())

@@ -48,12 +48,3 @@ def test_an_op_that_stands_alone_takes_no_epilogue():
 
 def test_movement_and_known_tensors_are_in_no_group():
     assert groups(Node(Kind.OUTSIDE, (), SHAPE), anchor(0), Node(Kind.OUTSIDE, (1,), SHAPE), anchor(2)) == [(1,), (3,)]
-
-
-def test_a_prologue_joins_the_only_vertex_that_reads_it():
-    assert groups(elementwise(), elementwise(0), anchor(1, takes_prologue=1)) == [(0, 1, 2)]
-
-
-def test_a_prologue_that_others_read_stays_alone():
-    nodes = [elementwise(), anchor(0, takes_prologue=0), anchor(0, takes_prologue=0)]
-    assert groups(*nodes) == [(0,), (1,), (2,)]
