@@ -30,7 +30,7 @@ def generate() -> str:
 
 
 def _section(family: ModuleType) -> Iterator[str]:
-    ops = [op for op in OPS.values() if op.__module__ == family.__name__]
+    ops = [op for op in OPS.values() if op.__module__.startswith(family.__name__)]
     yield f"## {family.__name__.rpartition('.')[2].capitalize()}\n"
     yield f"{inspect.getdoc(family)}\n"
     yield "| op | operands | attributes | meaning | |"

@@ -294,6 +294,13 @@ irdl.dialect @ipu {
     irdl.operands(left: %left, right: %right)
     irdl.results(result: %result)
   }
+  irdl.operation @packed_matmul {
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
+  }
   irdl.operation @pad {
     %input = irdl.any
     %result = irdl.any

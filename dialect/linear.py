@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
@@ -62,24 +64,40 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
     @staticmethod
     def lower(writer: CodeletWriter, input: Value, weights: Value) -> Value:
         groups, blocks, depth, columns = weights.tensor.shape
-        pixels = [size for size in input.tensor.shape[:-1] if size != 1]
-        outer = {letter: size for letter, size in (("g", groups), ("b", blocks)) if size != 1}
-        extents = {**{f"p{i}": size for i, size in enumerate(pixels)}, **outer, "c": columns, "k": depth}
-        group = [letter for letter in outer if letter == "g"]
-        spelled = [[f"p{i}" for i in range(len(pixels))] + group + ["k"], [*outer, "k", "c"], list(extents)[:-1]]
-        loops = {letter: f"d{i}" for i, letter in enumerate(extents)}
-        shapes = [[extents[letter] for letter in letters] for letters in spelled]
-        maps: list[Map] = [[loops[letter] for letter in letters] for letters in spelled]
-        nest = (*((size,) if size != 1 else () for size in input.tensor.shape[:-1]), (*outer.values(), columns))
+        outer = input.tensor.shape[:-1]
+        loops = _Loops({"p": outer, "g": (groups,), "b": (blocks,)}, {"c": (columns,), "k": (depth,)})
+        tensor = input.tensor.with_shape(loops.shape("pgbc"))
         result = writer.generic(
-            [(writer.reshape(input, shapes[0]), maps[0]), (writer.reshape(weights, shapes[1]), maps[1])],
-            (writer.accumulator(input.tensor.with_shape(shapes[2])), maps[2]),
-            ["parallel"] * len(shapes[2]) + ["reduction"],
+            [loops.operand(writer, input, "pgk"), loops.operand(writer, weights, "gbkc")],
+            (writer.accumulator(tensor), loops.indices("pgbc")),
+            ["parallel"] * tensor.rank + ["reduction"],
             multiply_add,
-            writer.tiles.packed_contraction(pixels, list(outer.values()), columns, depth, input.tensor.dtype),
+            writer.tiles.packed_matmul(tensor, len(loops.shape("p")), depth),
             squeeze=False,
         )
-        return writer.folded(result, nest)
+        return writer.folded(result, (*(tuple(loops.repeating([size])) for size in outer), loops.shape("gbc")))
+
+
+class _Loops:
+    """Loops in order; a letter stands for some that follow each other. Outer ones that run once are left out."""
+
+    def __init__(self, outer: Mapping[str, Sequence[int]], inner: Mapping[str, Sequence[int]]) -> None:
+        self._extents = {letter: self.repeating(sizes) for letter, sizes in outer.items()} | dict(inner)
+
+    @staticmethod
+    def repeating(sizes: Sequence[int]) -> list[int]:
+        """The extents of loops that run more than once."""
+        return [size for size in sizes if size != 1]
+
+    def shape(self, letters: str) -> tuple[int, ...]:
+        return tuple(size for letter in letters for size in self._extents[letter])
+
+    def indices(self, letters: str) -> list[str | int]:
+        order = [(letter, i) for letter, sizes in self._extents.items() for i in range(len(sizes))]
+        return [f"d{order.index((letter, i))}" for letter in letters for i in range(len(self._extents[letter]))]
+
+    def operand(self, writer: CodeletWriter, value: Value, letters: str) -> tuple[Value, Map]:
+        return writer.reshape(value, self.shape(letters)), self.indices(letters)
 
 
 class Einsum(Op, mnemonic="einsum"):

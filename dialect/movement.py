@@ -281,7 +281,9 @@ class Gather(Op, mnemonic="gather"):
             position = [*loop_names[:axis], place, *loop_names[axis + indices.tensor.rank :]]
             return scalars.write(f"tensor.extract {data.name}[{', '.join(position)}] : {data.type}", data.tensor.dtype)
 
-        return writer.generic([(indices, at)], (writer.empty(result), loops), ["parallel"] * result.rank, body, squeeze=False)
+        return writer.generic(
+            [(indices, at)], (writer.empty(result), loops), ["parallel"] * result.rank, body, squeeze=False
+        )
 
 
 def concatenate(values: Sequence[ir.Value], axis: int) -> ir.Value:

@@ -134,9 +134,9 @@ def _dense_convolution(
 
 
 def _window_attributes(strides: Sequence[int], dilations: Sequence[int], tiles: str = "") -> str:
-    rank = len(strides)
-    steps = f"dilations = dense<{list(dilations)}> : tensor<{rank}xi64>, strides = dense<{list(strides)}> : tensor<{rank}xi64>"
-    return f"{tiles}, {steps}" if tiles else steps
+    pairs = [("dilations", dilations), ("strides", strides)]
+    steps = [f"{name} = dense<{list(items)}> : tensor<{len(items)}xi64>" for name, items in pairs]
+    return ", ".join([tiles, *steps] if tiles else steps)
 
 
 def _depthwise_convolution(

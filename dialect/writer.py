@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 
 from pyipu.dialect.scalars import Scalar, Scalars, literal
+from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor
 
 Shape = tuple[int, ...]
@@ -48,22 +48,6 @@ class Value:
         return self.under(shape) if self.under else None
 
 
-class Tiles(Protocol):
-    """How a target wants its loop nests tiled: each method returns an attribute for the operation, or "".
-
-    Extents are those of the loops, in their order.
-    """
-
-    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
-        """Of `linalg.conv_2d_nhwc_hwcf`."""
-
-    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
-        """Of `linalg.depthwise_conv_2d_nhwc_hwc`."""
-
-    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
-        """Of a sum over `depth` with weights packed by `blocks`, each of `block` columns."""
-
-
 def signless(tensor: Tensor) -> str:
     """The type as linalg wants it: integers have no sign there, operations do."""
     return str(tensor).replace("ui", "i")
@@ -73,24 +57,11 @@ Map = Sequence[str | int]
 """The indices of one operand of a `linalg.generic`: loop names (`d0`), sums of them (`d1 * 2 + d4`), or constants."""
 
 
-class DefaultTiles:
-    """Leaves every choice to IREE's code generator."""
-
-    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
-        return ""
-
-    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
-        return ""
-
-    def packed_contraction(self, pixels: Sequence[int], blocks: Sequence[int], block: int, depth: int, dtype: str) -> str:
-        return ""
-
-
 class CodeletWriter:
     """Collects lines of IR; each method writes one operation and returns its result."""
 
     def __init__(self, tiles: Tiles | None = None) -> None:
-        self.tiles = tiles or DefaultTiles()
+        self.tiles = tiles or Tiles()
         self.lines: list[str] = []
         self._count = 0
         self._scalars: dict[tuple[str, str], str] = {}
@@ -165,7 +136,8 @@ class CodeletWriter:
         if any(value is None for value in dense) or all(1 not in value.tensor.shape for value, _ in operands):
             return self._generic(operands, iterators, body, attributes)
         loops = _LoopsThatRepeat.of(operands, len(iterators))
-        kept = [(value, loops.indices(original, m)) for value, (original, m) in zip(dense, operands, strict=True) if value]
+        pairs = zip(dense, operands, strict=True)
+        kept = [(value, loops.indices(original, indices)) for value, (original, indices) in pairs if value]
         value = self._generic(kept, [iterators[i] for i in loops.kept], body, attributes)
         return self.unsqueeze(value, result[0].tensor)
 
@@ -200,17 +172,18 @@ class CodeletWriter:
 
     def folded(self, value: Value, nest: Nest) -> Value:
         """The tensor that was computed as `value` in the loops of `nest`; it stays at hand as it was computed."""
-        loops, groups, first = [group for group in nest if group], [], 0
-        for group in loops:
-            groups.append(list(range(first, first + len(group))))
-            first += len(group)
-        merged = value.tensor.with_shape([math.prod(group) for group in loops])
-        dense = value
-        if merged != value.tensor:
-            text = f"tensor.collapse_shape {value.name} {groups} : {value.type} into {signless(merged)}"
-            dense = replace(self.write(text, merged), under=value.at)
-        full = self.unsqueeze(dense, merged.with_shape([math.prod(group) for group in nest]))
-        return replace(full, nest=nest)
+        tensor = value.tensor.with_shape([math.prod(group) for group in nest])
+        return replace(self.unsqueeze(self._merged(value, [group for group in nest if group]), tensor), nest=nest)
+
+    def _merged(self, value: Value, groups: Sequence[Shape]) -> Value:
+        """One dimension for each group of dimensions that follow each other."""
+        merged = value.tensor.with_shape([math.prod(group) for group in groups])
+        if merged == value.tensor:
+            return value
+        numbers = iter(range(value.tensor.rank))
+        listed = [[next(numbers) for _ in group] for group in groups]
+        text = f"tensor.collapse_shape {value.name} {listed} : {value.type} into {signless(merged)}"
+        return replace(self.write(text, merged), under=value.at)
 
     def elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
         """One loop nest over `result`; inputs broadcast to it as in numpy. `body(scalars, *inputs)`.

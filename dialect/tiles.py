@@ -1,0 +1,29 @@
+"""What an op may ask a target about the tiling of its loop nest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyipu.dialect.types import Tensor
+
+
+class Tiles:
+    """Leaves every choice to IREE's code generator; a target that knows better overrides methods.
+
+    Each method returns an attribute for the linalg operation that computes `result`, or "".
+    """
+
+    def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
+        """For `linalg.conv_2d_nhwc_hwcf` over so many input channels."""
+        return ""
+
+    def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
+        """For `linalg.depthwise_conv_2d_nhwc_hwc`."""
+        return ""
+
+    def packed_matmul(self, result: Tensor, pixels: int, depth: int) -> str:
+        """For a sum over `depth` terms; of the result's dimensions the first `pixels` are pixels, the others columns.
+
+        The last dimension is what lies side by side in the packed weights.
+        """
+        return ""
