@@ -18,7 +18,7 @@ import onnx
 import onnxruntime  # type: ignore[import-untyped]
 from iree.compiler import version as iree_version  # type: ignore[import-untyped]
 
-from examples.zoo import Shapes, cache_folder
+from examples.zoo import Shapes, cache_folder, publish
 
 Arrays = dict[str, np.ndarray]
 
@@ -181,13 +181,13 @@ def _compile_into(model: onnx.ModelProto, folder: Path) -> None:
     """Import and compile `model` into `folder`, which never exists half filled."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        staged = Path(scratch)
+        staged = Path(scratch) / "module"
+        staged.mkdir()
         onnx.save(model, staged / "main.onnx")
         seconds = {"import_seconds": _import(staged), "compile_seconds": _compile(staged)}
         (staged / "seconds.json").write_text(json.dumps(seconds))
         (staged / "main.onnx").unlink()
-        staged.rename(folder)
-        staged.mkdir()  # for TemporaryDirectory to remove
+        publish(staged, folder)
 
 
 def _import(folder: Path) -> float:

@@ -38,6 +38,7 @@ def compile(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     threads: int | None = None,
+    cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
 
@@ -46,6 +47,7 @@ def compile(
         target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
         shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
         threads: how many the executable uses on a CPU; all that this process may use by default.
+        cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
 
     Raises:
         pyipu.Error: the model is broken, needs what pyipu does not have, or does not fit `shapes` or the target;
@@ -56,7 +58,7 @@ def compile(
         bar.stage("import")
         lowered = lower(model, chosen, shapes=shapes, observe=lambda name, module: bar.stage(name))
         bar.stage("generate code")
-        code = compile_stream(lowered.stream, chosen)
+        code = compile_stream(lowered.stream, chosen, cache=cache)
     return Executable(code, lowered.parameters, lowered.plan(chosen, threads), chosen, threads)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import hashlib
+import importlib.metadata
 import re
 import shutil
 import signal
@@ -13,6 +15,7 @@ from pathlib import Path
 
 from iree.compiler.tools.binaries import find_tool
 
+from pyipu import settings
 from pyipu.errors import CompilationError, TargetError
 from pyipu.targets.target import Target
 
@@ -23,14 +26,38 @@ _TRIVIAL = """func.func @exp(%x: tensor<4xf32>) -> tensor<4xf32> {
 """
 
 
-def compile_stream(text: str, target: Target, flags: Sequence[str] = ()) -> bytes:
+def compile_stream(text: str, target: Target, flags: Sequence[str] = (), cache: bool = True) -> bytes:
     """Compiles a module in IREE's `stream` dialect to the bytes of a .vmfb.
 
-    The module names its device with `device_attribute(target)`; `flags` are further ones for iree-compile.
+    The module names its device with `device_attribute(target)`; `flags` are further ones for iree-compile. With `cache`
+    equal text is compiled once: what depends on weights is not in it.
 
     Raises:
         CompilationError: IREE rejects the module or crashes; the message names the file in which the module is kept.
     """
+    if not cache:
+        return _compile(text, target, flags)
+    digest = hashlib.sha256("\0".join([importlib.metadata.version("iree-base-compiler"), text, *flags]).encode())
+    kept = settings.cache_folder() / "code" / f"{digest.hexdigest()}.vmfb"
+    if kept.exists():
+        return kept.read_bytes()
+    code = _compile(text, target, flags)
+    _keep(code, kept)
+    return code
+
+
+def _keep(code: bytes, path: Path) -> None:
+    """Appears under its name only when it is complete. A cache that cannot be written is no reason to fail."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(code)
+        Path(file.name).replace(path)
+    except OSError:
+        return
+
+
+def _compile(text: str, target: Target, flags: Sequence[str]) -> bytes:
     folder = Path(tempfile.mkdtemp(prefix="pyipu-"))
     source, module = folder / "main.mlir", folder / "main.vmfb"
     source.write_text(text)

@@ -1,0 +1,103 @@
+"""Whole networks on the CPU: right results, the arena that was planned, and IR that stock MLIR tools accept."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from iree.compiler import ir
+
+import pyipu
+from benchmarks.cases import Case, cases, compare, compile_case
+from benchmarks.memory import measured_arena
+from examples import zoo
+from pyipu import compiler, targets
+
+# Bytes of plain IREE's arena, by `python -m benchmarks.memory` with IREE 3.13.0.
+PLAIN_IREE = {
+    "alexnet": 3_751_488,
+    "densenet121": 10_954_752,
+    "inception_v1": 8_624_192,
+    "inception_v2": 5_567_680,
+    "resnet50": 8_947_712,
+    "shufflenet": 3_213_056,
+    "squeezenet": 3_928_576,
+    "vgg19": 29_860_416,
+    "text_detection": 77_970_688,
+    "text_recognition": 4_377_600,
+    "text_direction": 965_376,
+    "magika": 2_629_632,
+}
+LIMITS = PLAIN_IREE | {"resnet50": 6_000_000, "densenet121": 7_000_000}
+QUICK = ("squeezenet", "text_direction", "magika")
+
+
+@dataclass(frozen=True)
+class Compiled:
+    case: Case
+    executable: pyipu.Executable
+    largest_error: float
+    agrees: bool
+    measured_arena: int
+
+
+def marked(case: Case) -> object:
+    return pytest.param(case, id=str(case), marks=() if case.name in QUICK else pytest.mark.slow)
+
+
+@pytest.fixture(scope="class", params=[marked(case) for case in cases()])
+def network(request: pytest.FixtureRequest) -> Compiled:
+    """One network at a time is in memory: the tests of one follow one another."""
+    case = request.param
+    try:
+        model, inputs = case.load(), case.inputs()
+    except zoo.ModelUnavailable as error:
+        pytest.skip(str(error))
+    executable = compile_case(case)
+    found = compare(executable.run(inputs), case.expected(model, inputs))
+    return Compiled(case, executable, found.largest_error, found.agrees, measured_arena(executable, inputs))
+
+
+class TestNetwork:
+    def test_outputs_agree(self, network: Compiled) -> None:
+        assert network.agrees, f"largest error {network.largest_error:.1e}"
+
+    def test_iree_allocates_what_was_planned(self, network: Compiled) -> None:
+        assert network.measured_arena == network.executable.memory.arena_bytes
+
+    def test_the_arena_is_not_above_the_limit(self, network: Compiled) -> None:
+        assert network.executable.memory.arena_bytes <= LIMITS.get(network.case.name, 10**9)
+
+
+@pytest.mark.parametrize("case", [marked(case) for case in cases() if case.variant != "shipped"])
+def test_iree_opt_accepts_the_ir_after_every_pass(case: Case) -> None:
+    texts: list[str] = []
+
+    def keep(name: str, module: ir.Module) -> None:
+        texts.append(str(module))
+
+    try:
+        compiler.lower(case.load(), targets.get("cpu"), shapes=case.shapes or None, observe=keep)
+    except zoo.ModelUnavailable as error:
+        pytest.skip(str(error))
+    dialect = Path(pyipu.dialect.__file__).with_name("ipu.irdl.mlir")
+    tool = shutil.which("iree-opt", path=str(Path(sys.executable).parent))
+    assert tool is not None
+    command = [tool, f"--irdl-file={dialect}", "--split-input-file", "-", "-o", "/dev/null"]
+    process = subprocess.run(command, input="\n// -----\n".join(texts), text=True, capture_output=True, check=False)
+    assert process.returncode == 0, process.stderr[:2000]
+    assert len(texts) > 8
+
+
+def test_poison_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arena full of NaN at the start of each call: nothing reads what nobody wrote."""
+    case = next(case for case in cases(["squeezenet"]) if case.variant == "seeded")
+    monkeypatch.setenv("PYIPU_POISON", "1")
+    executable, inputs = compile_case(case), case.inputs()
+    expected = case.expected(case.load(), inputs)
+    for _ in range(2):
+        assert compare(executable.run(inputs), expected).agrees
