@@ -34,7 +34,8 @@ def main() -> int:
         rows.append(
             (case.name, case.variant, f"{found.largest_error:.1e}", f"{relative:.1e}", "yes" if found.agrees else "NO")
         )
-    show("Largest error", ("model", "weights", "absolute", "of the largest magnitude", "agrees"), rows, options.markdown)
+    columns = ("model", "weights", "absolute", "of the largest magnitude", "agrees")
+    show("Largest error", columns, rows, options.markdown)
     return 1 if failures else 0
 
 

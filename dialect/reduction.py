@@ -10,7 +10,7 @@ import numpy as np
 from pyipu.dialect.definition import Op, Permutation, require
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.writer import CodeletWriter, Value, identity_map
+from pyipu.dialect.writer import CodeletWriter, Value
 
 
 class Reduce(Op):
@@ -43,13 +43,15 @@ class Reduce(Op):
 
     @classmethod
     def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
-        result = cls.infer(input.tensor, axes=axes, keep=keep)
-        loops = identity_map(input.tensor.rank)
-        kept = [0 if i in axes else loop for i, loop in enumerate(loops) if keep or i not in axes]
+        result, dims = cls.infer(input.tensor, axes=axes, keep=keep), range(input.tensor.rank)
+        parallel = [dim for dim in dims if dim not in axes]
+        # With a reduction outermost, IREE's code for Vulkan has every thread zero the sums of the others.
+        loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
+        kept = [0 if dim in axes else loops[dim] for dim in dims if keep or dim not in axes]
         return writer.generic(
-            [(input, loops)],
+            [(input, [loops[dim] for dim in dims])],
             (writer.filled(result, cls.start(input.tensor.numpy_dtype)), kept),
-            ["reduction" if i in axes else "parallel" for i in range(input.tensor.rank)],
+            ["parallel"] * len(parallel) + ["reduction"] * len(axes),
             cls.combine,
         )
 

@@ -56,7 +56,7 @@ def steps(main: func.FuncOp) -> Iterator[Border | Execute]:
 
 
 def live_intervals(main: func.FuncOp, buffers: dict[str, Allocate]) -> list[Interval]:
-    """From the first to the last step that touches a buffer; sizes in bytes. A buffer that nobody touches is not live."""
+    """From the first to the last step that touches a buffer; sizes in bytes."""
     touched: dict[ir.Value, list[int]] = {}
     for number, op in enumerate(steps(main)):
         for value in op.operands:

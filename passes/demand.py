@@ -1,4 +1,4 @@
-"""Compute only what is read: where all users of a tensor take the same strided part of it, that part moves up the graph.
+"""Computes only what is read: where all users of a tensor take the same strided part of it, that part moves up.
 
 A 1x1 convolution with stride 2 reads every other row and column; so does everything between it and the last window
 that mixes positions, and that one takes the stride. The results are the same, and so are the remaining operations.
@@ -11,13 +11,13 @@ from typing import ClassVar
 
 from iree.compiler import ir
 
+from pyipu.dialect.elementwise import Elementwise
 from pyipu.dialect.movement import Slice
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv, Pool
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
 from pyipu.passes.rewriting import Rules, apply_rules, build, has_one_use, merge_equal_ops, producer, shape_of, users
-from pyipu.dialect.elementwise import Elementwise
 from pyipu.passes.session import Session
 
 
@@ -84,7 +84,7 @@ def _part(value: ir.Value, op: Slice, session: Session) -> ir.Value:
 
 
 def push_through_window(op: Slice, session: Session) -> ir.Value | None:
-    """slice(conv(x)) with strides is conv(x) with larger strides, when it begins at the start and takes all channels."""
+    """slice(conv(x)) is conv(x) with larger strides, when it begins at the start and takes all channels."""
     source = producer(op.operands[0], Conv, Pool)
     if source is None or not has_one_use(source.results[0]) or any(op.offsets):
         return None
@@ -104,9 +104,7 @@ def _needed_input(source: Conv | Pool, sizes: tuple[int, ...], strides: tuple[in
     return tuple((size - 1) * stride + (extent - 1) * dilation + 1 for size, stride, extent, dilation in terms)
 
 
-def _leading(
-    value: ir.Value, needed: tuple[int, ...], strides: tuple[int, ...], session: Session
-) -> ir.Value:
+def _leading(value: ir.Value, needed: tuple[int, ...], strides: tuple[int, ...], session: Session) -> ir.Value:
     """The value without positions behind the needed ones, where these would make the window fit once more."""
     tensor = tensor_of(value)
     if all(size - need < step for size, need, step in zip(tensor.shape[1:-1], needed, strides, strict=True)):

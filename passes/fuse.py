@@ -137,5 +137,3 @@ def _replace_constant(op: Constant, parameters: Parameters) -> None:
         parameter = Parameter.create(key=key, results=[Tensor.of(op.value)], location=op.location)
     op.results[0].replace_all_uses_with(parameter.results[0])
     op.operation.erase()
-
-

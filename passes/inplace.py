@@ -40,12 +40,9 @@ class InPlace(Pass):
         plan = plan_aliasing(graph.tensors, graph.steps, graph.returned, self.alignment)
         for refusal in plan.refusals:
             value = graph.values[refusal.value]
-            session.remark(self.NAME, graph.ops[refusal.step].location, f"no alias with {_name(value)}: {refusal.reason}")
+            where = graph.ops[refusal.step].location
+            session.remark(self.NAME, where, f"no alias with {value.get_name()}: {refusal.reason}")
         _write_program(module, graph, plan, self.alignment)
-
-
-def _name(value: ir.Value) -> str:
-    return value.get_name()
 
 
 @dataclass(frozen=True)
@@ -115,12 +112,17 @@ def _write_program(module: ir.Module, graph: Graph, plan: Aliasing, alignment: i
     borders = _first_writes(graph, plan)
     with ir.InsertionPoint(writer.body), ir.Location.unknown():
         for number, op in enumerate(graph.ops):
-            for pad in borders.get(number, ()):
-                step = graph.steps[pad]
-                writer.border(step.results[0], step.places[0], graph.ops[pad])
+            _write_borders(writer, borders.get(number, []), graph)
             _write_step(writer, number, op, graph.steps[number], plan)
         writer.finish(graph.returned)
     old.operation.erase()
+
+
+def _write_borders(writer: ProgramWriter, paddings: list[int], graph: Graph) -> None:
+    for number in paddings:
+        step, op = graph.steps[number], graph.ops[number]
+        assert isinstance(op, Pad)
+        writer.border(step.results[0], step.places[0], op)
 
 
 def _write_step(writer: ProgramWriter, number: int, op: Op, step: Step, plan: Aliasing) -> None:
@@ -150,5 +152,3 @@ def _real_write(number: int, graph: Graph, plan: Aliasing, otherwise: int) -> in
     writes = graph.steps[number].role is Role.COMPUTE
     copies = any((number, i) in plan.copies for i in range(len(graph.steps[number].reads)))
     return number if writes or copies else otherwise
-
-

@@ -91,7 +91,8 @@ class ProgramWriter:
         if isinstance(self.values[value], ir.BlockArgument):
             return self.body.arguments[value]
         owner = self.values[value].owner
-        return Parameter.create(key=owner.key, results=[Ref(tensor_of(owner.results[0]))], location=owner.location).result
+        type_ = Ref(tensor_of(owner.results[0]))
+        return Parameter.create(key=owner.key, results=[type_], location=owner.location).result
 
     def _allocate(self, space: str, shape: tuple[int, ...], dtype: str) -> ir.Value:
         size = math.prod(shape) * NUMPY_DTYPES[dtype].itemsize
@@ -111,9 +112,7 @@ class ProgramWriter:
         number = self.plan.storage_of[value]
         padded = self.plan.storages[number].members[value]
         inside = padded.slice(*place)
-        Border.create(
-            self._view(number, padded), self._view(number, inside), value=pad.value, location=pad.location
-        )
+        Border.create(self._view(number, padded), self._view(number, inside), value=pad.value, location=pad.location)
 
     def execute(self, codelet: str, reads: Sequence[int], results: Sequence[int], location: ir.Location) -> None:
         operands = [*map(self.view, reads), *map(self.view, results)]

@@ -1,7 +1,7 @@
 """Runs parts of the graph strip by strip: a few rows go through a chain of vertices before the next ones do.
 
-Early layers have large activations and small weights. Only a window of rows of what lies between the vertices is ever in
-memory, and nothing is computed twice: rows that the next strip needs again are kept. See `planning/row_strips.py`.
+Early layers have large activations and small weights. Only a window of rows of what lies between the vertices is ever
+in memory, and nothing is computed twice: rows that the next strip needs again are kept. See `planning/row_strips.py`.
 """
 
 from __future__ import annotations
@@ -36,9 +36,7 @@ class Run:
     def stream_ops(self) -> list[StreamOp]:
         """The run as the planner sees it; values from outside have the number -1."""
         number = {op.results[0]: i for i, op in enumerate(self.ops)}
-        return [
-            _stream_op(op, uses, number) for op, uses in zip(self.ops, self.dependences, strict=True)
-        ]
+        return [_stream_op(op, uses, number) for op, uses in zip(self.ops, self.dependences, strict=True)]
 
     def input_bytes(self) -> int:
         """Bytes of the tensors with rows that come from outside."""
@@ -52,12 +50,18 @@ def _stream_op(op: Op, uses: Dependence, number: dict[ir.Value, int]) -> StreamO
     tensor = tensor_of(op.results[0])
     inner = tensor_of(op.operands[0]).shape[1] if isinstance(op, Pad) else None
     reads = tuple(RowUse(number.get(op.operands[i], -1), r.window, r.stride, r.low) for i, r in uses.items())
-    weights = [tensor_of(v).bytes for i, v in enumerate(op.operands) if i not in uses and isinstance(v.owner, Parameter)]
+    known = [value for i, value in enumerate(op.operands) if i not in uses and isinstance(value.owner, Parameter)]
     users = [use.owner for use in op.results[0].uses]
     owners = [number[user.results[0]] for user in users if isinstance(user, Pad | Concat) and user.results[0] in number]
     rows = RowOp(tensor.shape[1], reads, inner)
     pixels = tensor.elements // tensor.shape[1] // tensor.shape[-1]
-    return StreamOp(rows, tensor.bytes // tensor.shape[1], pixels, sum(weights), owners[0] if owners else None)
+    return StreamOp(
+        rows,
+        tensor.bytes // tensor.shape[1],
+        pixels,
+        sum(tensor_of(value).bytes for value in known),
+        owners[0] if owners else None,
+    )
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,7 @@ class StripWriter:
         return _slice_rows(self.windows[strip.op], strip.window_first, strip.first)
 
     def _compute(self, op: Op, uses: Dependence, strip: Strip) -> ir.Value:
-        operands = [
-            self._operand(value, uses[i], strip) if i in uses else value for i, value in enumerate(op.operands)
-        ]
+        operands = [self._operand(value, uses[i], strip) if i in uses else value for i, value in enumerate(op.operands)]
         if isinstance(op, Vertex):
             return self._vertex(op, operands)
         if isinstance(op, Pad):
@@ -146,5 +144,3 @@ def _rebuild(body: ir.Block, arguments: Sequence[ir.Value]) -> ir.Value:
         operands = [values[value] for value in op.operands]
         values[op.results[0]] = type(op).create(*operands, location=op.location, **op.values).results[0]
     return values[body.operations[len(body.operations) - 1].operands[0]]
-
-

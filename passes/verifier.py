@@ -13,7 +13,7 @@ from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.errors import VerificationError
 
 
-class _Failure(Exception):
+class _BrokenError(Exception):
     def __init__(self, operation: ir.Operation, sentence: str) -> None:
         self.operation, self.sentence = operation, sentence
 
@@ -22,7 +22,7 @@ def verify(module: ir.Module) -> None:
     """Raises VerificationError with the location and the reason at the first broken op."""
     try:
         _verify(module)
-    except _Failure as failure:
+    except _BrokenError as failure:
         raise VerificationError(f"{failure.sentence} at {failure.operation.location}") from None
 
 
@@ -30,7 +30,7 @@ def diagnose(module: ir.Module) -> bool:
     """As `verify`, but reports through MLIR's diagnostics; true when all is well."""
     try:
         _verify(module)
-    except _Failure as failure:
+    except _BrokenError as failure:
         failure.operation.location.emit_error(failure.sentence)
         return False
     return True
@@ -38,7 +38,7 @@ def diagnose(module: ir.Module) -> bool:
 
 def _verify(module: ir.Module) -> None:
     if not module.operation.verify():
-        raise _Failure(module.operation, "MLIR does not verify the module")
+        raise _BrokenError(module.operation, "MLIR does not verify the module")
     functions = {op.name.value: op for op in module.body.operations if isinstance(op, func.FuncOp)}
     for op in all_ops(module):
         _check_op(op, functions)
@@ -47,14 +47,14 @@ def _verify(module: ir.Module) -> None:
 def _check_op(op: ir.OpView, functions: dict[str, func.FuncOp]) -> None:
     if not isinstance(op, Op):
         if op.operation.name.startswith("ipu."):
-            raise _Failure(op.operation, f"'{op.operation.name}' is no operation of the ipu dialect")
+            raise _BrokenError(op.operation, f"'{op.operation.name}' is no operation of the ipu dialect")
         return
     try:
         op.check()
         if isinstance(op, Vertex | Execute):
             _check_call(op, functions)
     except VerificationError as error:
-        raise _Failure(op.operation, str(error)) from None
+        raise _BrokenError(op.operation, str(error)) from None
 
 
 def _check_call(op: Vertex | Execute, functions: dict[str, func.FuncOp]) -> None:
@@ -71,7 +71,6 @@ def _check_call(op: Vertex | Execute, functions: dict[str, func.FuncOp]) -> None
 
 def all_ops(module: ir.Module) -> Iterator[ir.OpView]:
     """Every op inside the functions of the module, in order."""
-    for function in module.body.operations:
-        for region in function.operation.regions:
-            for block in region.blocks:
-                yield from block.operations
+    functions = [op for op in module.body.operations if len(op.operation.regions) == 1]
+    for block in (block for function in functions for block in function.operation.regions[0].blocks):
+        yield from block.operations

@@ -1,8 +1,8 @@
 """pyipu: an ONNX compiler that plans all memory before the run.
 
-    exe = pyipu.compile("model.onnx")
-    y = exe(x)
-    print(exe.memory.arena_bytes)
+exe = pyipu.compile("model.onnx")
+y = exe(x)
+print(exe.memory.arena_bytes)
 """
 
 from pyipu import versions

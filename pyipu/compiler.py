@@ -106,7 +106,7 @@ def lower(
     session.parameters.keep(dict.fromkeys(used))
     with imported.module.context:
         names = [tensor.name for tensor in imported.inputs]
-        stream = emit_module(imported.module, device_attribute(target), names, settings.poison())
+        stream = emit_module(imported.module, device_attribute(target), names, settings.poison(), target.tiles)
     milliseconds = [one for manager in managers for one in manager.milliseconds]
     return Lowered(imported.module, imported, session.parameters, session.remarks, stream, milliseconds)
 

@@ -19,7 +19,10 @@ from pyipu.passes.updates import addition_of
 def lower_codelet(
     writer: CodeletWriter, codelet: func.FuncOp, arguments: Sequence[Value], updated: int | None = None
 ) -> list[Value]:
-    """Writes the body over `arguments` and returns what it computes; the result takes the bytes of argument `updated`."""
+    """Writes the body over `arguments` and returns what it computes.
+
+    The result takes the bytes of argument `updated`, if one is named.
+    """
     body = codelet.regions[0].blocks[0]
     values: dict[ir.Value, Value] = dict(zip(body.arguments, arguments, strict=True))
     ops = [op for op in body.operations if isinstance(op, Op)]
@@ -75,7 +78,8 @@ def _lower_elementwise(
     writer: CodeletWriter, run: Sequence[Op], values: dict[ir.Value, Value], replaced: Op | None
 ) -> Value:
     """One `linalg.generic` for the whole run, without the addition that an accumulator has `replaced`."""
-    sums = {op.results[0]: next(v for v in op.operands if not _is_start(v, op)) for op in run if replaced is not None and op == replaced}
+    gone = [op for op in run if replaced is not None and op == replaced]
+    sums = {op.results[0]: next(v for v in op.operands if not _is_start(v, op)) for op in gone}
     rest = [op for op in run if op.results[0] not in sums]
     if not rest:
         return values[sums[run[-1].results[0]]]

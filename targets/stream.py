@@ -11,6 +11,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
+from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets, main_function
@@ -30,14 +31,21 @@ MOST_RUNS = 1024
 """A border in more pieces than this is written by filling the whole tensor: each piece costs a command."""
 
 
-def emit_module(module: ir.Module, device: str, input_names: Sequence[str] = (), poison: bool = False) -> str:
+def emit_module(
+    module: ir.Module,
+    device: str,
+    input_names: Sequence[str] = (),
+    poison: bool = False,
+    tiles: Tiles | None = None,
+) -> str:
     """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
 
     `input_names` stand in the error that a caller with a wrong shape gets from IREE. With `poison` every call begins by
-    writing NaN all over the arena and the results, so that a read of unwritten memory shows.
+    writing NaN all over the arena and the results, so that a read of unwritten memory shows. `tiles` says how codelets
+    are tiled; by default IREE decides.
     """
     program = Program.read(main_function(module), input_names)
-    parts = [_executables(module, program), _parameters(program), _main(program, poison)]
+    parts = [_executables(module, program, tiles), _parameters(program), _main(program, poison)]
     body = "\n".join(part for part in parts if part)
     return (
         "module attributes {stream.affinity.default = #hal.device.affinity<@dev>} {\n"
@@ -101,14 +109,14 @@ def _base(reference: ir.Value) -> ir.Value:
     return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
 
 
-def _executables(module: ir.Module, program: Program) -> str:
+def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
     """One executable per name; vertices that share it are equal in all that it is compiled for."""
     bodies = codelets(module)
     first: dict[str, Execute] = {}
     for op in program.steps:
         if isinstance(op, Execute):
             first.setdefault(op.executable, op)
-    return "".join(emit_executable(name, op, bodies[op.codelet]) for name, op in first.items())
+    return "".join(emit_executable(name, op, bodies[op.codelet], tiles) for name, op in first.items())
 
 
 def _parameters(program: Program) -> str:
@@ -208,7 +216,8 @@ def _allocations(program: Program, resources: dict[ir.Value, Resource]) -> Itera
             f"{one.outer}, %t{i} = stream.resource.alloca uninitialized {_ON} : {one.lifetime}{{%n{one.size}}} "
             "=> !stream.timepoint"
         )
-    yield f"%ready = stream.timepoint.join max({', '.join(f'%t{i}' for i in range(len(allocated)))}) => !stream.timepoint"
+    timepoints = ", ".join(f"%t{i}" for i in range(len(allocated)))
+    yield f"%ready = stream.timepoint.join max({timepoints}) => !stream.timepoint"
 
 
 def _execution(program: Program, resources: dict[ir.Value, Resource], commands: Sequence[str]) -> Iterator[str]:
@@ -222,7 +231,8 @@ def _execution(program: Program, resources: dict[ir.Value, Resource], commands: 
 def _poison(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
     bits, type_ = _POISON
     for one in _allocated(program, resources):
-        yield f"stream.cmd.fill %{type_}_{bits}, {one.inner}[%n0 for %n{one.size}] : {type_} -> {one.lifetime}{{%n{one.size}}}"
+        range_ = f"{one.inner}[%n0 for %n{one.size}]"
+        yield f"stream.cmd.fill %{type_}_{bits}, {range_} : {type_} -> {one.lifetime}{{%n{one.size}}}"
 
 
 def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:

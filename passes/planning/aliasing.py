@@ -13,7 +13,6 @@ from enum import Enum
 
 from pyipu.passes.planning.region import Region
 
-
 Place = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
 """Offsets, sizes and strides of a slice."""
 

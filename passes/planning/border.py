@@ -44,4 +44,4 @@ def _complete_dimensions(padded: Region, interior: Region) -> int:
 
 def _index(region: Region, rank: int) -> tuple[slice, ...]:
     ranges = zip(region.offsets[:rank], region.sizes[:rank], region.strides[:rank], strict=True)
-    return tuple(slice(offset, offset + (size - 1) * stride + 1 if size else offset, stride) for offset, size, stride in ranges)
+    return tuple(slice(a, a + (size - 1) * step + 1 if size else a, step) for a, size, step in ranges)

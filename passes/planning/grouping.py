@@ -1,4 +1,4 @@
-"""Which graph ops run together as one vertex: an anchor and the element-wise ops that follow it. Knows nothing of MLIR."""
+"""Which graph ops run together as one vertex: an anchor and the element-wise ops behind it. Knows nothing of MLIR."""
 
 from __future__ import annotations
 

@@ -59,11 +59,7 @@ def plan_strips(ops: Sequence[RowOp], count: int) -> list[list[Strip]]:
     for current in ends:
         first = _all_first_needed(ops, previous)
         steps.append(
-            [
-                Strip(op, previous[op], current[op], first[op])
-                for op in range(len(ops))
-                if current[op] > previous[op]
-            ]
+            [Strip(op, previous[op], current[op], first[op]) for op in range(len(ops)) if current[op] > previous[op]]
         )
         previous = current
     return steps
@@ -73,20 +69,23 @@ def _ends(ops: Sequence[RowOp], sink_end: int) -> list[int]:
     """Up to which row each op must be computed so that the sink has `sink_end` rows."""
     ends = [0] * len(ops)
     ends[-1] = sink_end
-    for op in reversed(range(len(ops))):
-        inner = ops[op].inner_rows
-        if inner is not None and ends[op] > 0:
-            ends[op] = _with_border(ops[op], inner, ends[op])
-        for use in ops[op].uses:
-            if use.value >= 0 and ends[op] > 0:
-                ends[use.value] = max(ends[use.value], use.needed(0, ends[op], ops[use.value].rows)[1])
+    for op in (op for op in reversed(range(len(ops))) if ends[op] > 0):
+        ends[op] = _with_border(ops[op], ends[op])
+        for use in _inner_uses(ops[op]):
+            ends[use.value] = max(ends[use.value], use.needed(0, ends[op], ops[use.value].rows)[1])
     return ends
 
 
-def _with_border(op: RowOp, inner_rows: int, end: int) -> int:
-    """At least one row of the operand, and all of the lower border together with the operand's last row."""
+def _inner_uses(op: RowOp) -> list[RowUse]:
+    return [use for use in op.uses if use.value >= 0]
+
+
+def _with_border(op: RowOp, end: int) -> int:
+    """For padding: at least one row of the operand, and all of the lower border together with the last of them."""
+    if op.inner_rows is None:
+        return end
     low = op.uses[0].low
-    return op.rows if end >= low + inner_rows else max(end, low + 1)
+    return op.rows if end >= low + op.inner_rows else max(end, low + 1)
 
 
 def window_rows(ops: Sequence[RowOp], count: int) -> list[int]:
@@ -99,7 +98,7 @@ def window_rows(ops: Sequence[RowOp], count: int) -> list[int]:
 
 
 def steady_windows(ops: Sequence[RowOp], count: int) -> tuple[list[int], list[int]]:
-    """Rows that each value holds, and rows that each op computes, in a step half-way; as good as `window_rows` and fast."""
+    """Rows that each value holds, and rows that each op computes, in a step half-way: `window_rows` for the hasty."""
     middle = count // 2
     before = _ends(ops, -(-middle * ops[-1].rows // count))
     after = _ends(ops, -(-(middle + 1) * ops[-1].rows // count))
@@ -110,9 +109,8 @@ def steady_windows(ops: Sequence[RowOp], count: int) -> tuple[list[int], list[in
 def _all_first_needed(ops: Sequence[RowOp], ends: Sequence[int]) -> list[int]:
     """The first row of each value that an op still reads once all ops have been computed up to `ends`."""
     first = list(ends)
-    for op, reader in enumerate(ops):
-        for use in reader.uses:
-            if use.value >= 0 and ends[op] < reader.rows:
-                needed = use.needed(ends[op], ends[op] + 1, ops[use.value].rows)[0]
-                first[use.value] = min(first[use.value], needed)
+    for op, reader in ((op, reader) for op, reader in enumerate(ops) if ends[op] < reader.rows):
+        for use in _inner_uses(reader):
+            needed = use.needed(ends[op], ends[op] + 1, ops[use.value].rows)[0]
+            first[use.value] = min(first[use.value], needed)
     return first

@@ -1,11 +1,12 @@
 """Which stretches of a graph to run in strips of rows, and in how many: the least peak first, then the least effort.
 
-Works on a run of row-wise ops in program order, see `row_strips.py`. A stretch begins and ends where one single value is
-alive, so its memory is that value before, the one behind, and the windows in between.
+Works on a run of row-wise ops in program order, see `row_strips.py`. A stretch begins and ends where one single value
+is alive, so its memory is that value before, the one behind, and the windows in between.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -72,17 +73,12 @@ def _least_peak(options: dict[tuple[int, int], list[Stretch]], bounds: int) -> i
 
 def _least_effort(options: dict[tuple[int, int], list[Stretch]], bounds: int, peak: int) -> list[Stretch]:
     """The cheapest cover none of whose stretches is above `peak`."""
-    best: list[tuple[int, list[Stretch]] | None] = [(0, [])] + [None] * (bounds - 1)
+    best: list[tuple[float, list[Stretch]]] = [(0, [])] + [(math.inf, [])] * (bounds - 1)
     for (i, j), stretches in options.items():
-        before = best[i]
-        for stretch in (s for s in stretches if before is not None and s.peak <= peak):
-            assert before is not None
-            effort = before[0] + stretch.effort
-            now = best[j]
-            if now is None or effort < now[0]:
-                best[j] = (effort, [*before[1], stretch])
-    last = best[-1]
-    return last[1] if last is not None else []
+        effort, before = best[i]
+        for stretch in (s for s in stretches if s.peak <= peak and effort + s.effort < best[j][0]):
+            best[j] = (effort + stretch.effort, [*before, stretch])
+    return best[-1][1]
 
 
 def _options(
@@ -117,10 +113,7 @@ def _is_wide_enough(ops: Sequence[StreamOp], computed: Sequence[int], pixels: in
 def _peak_whole(ops: Sequence[StreamOp], first: int, end: int) -> int:
     """The most bytes that values of the stretch take at once when each is whole."""
     last = {i: i for i in range(first, end)}
-    for i in range(first, end):
-        for use in ops[i].rows.uses:
-            if use.value >= first:
-                last[use.value] = i
+    last |= {use.value: i for i in range(first, end) for use in ops[i].rows.uses if use.value >= first}
     begins = {i: i for i in range(first, end)}
     for i in range(first, end):
         owner = ops[i].owner

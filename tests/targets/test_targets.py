@@ -80,7 +80,7 @@ def temporary(monkeypatch, tmp_path) -> Path:
 def test_broken_ir_is_kept_and_the_message_says_where(temporary):
     text = affine_module(targets.get("null")).replace("arith.mulf", "arith.mulk")
     with pytest.raises(CompilationError) as caught:
-        codegen.compile_stream(text, targets.get("null"))
+        codegen.compile_stream(text, targets.get("null"), cache=False)
     found = re.search(r"target 'null': (/.*\.mlir):\d+:\d+: error: .*mulk.*; the IR is in (\S+),", str(caught.value))
     assert found is not None and found[1] == found[2]
     assert Path(found[2]).read_text() == text
@@ -94,9 +94,18 @@ def test_a_crash_of_the_compiler_is_an_error(temporary, monkeypatch):
     crashing.chmod(0o755)
     monkeypatch.setattr(codegen, "find_tool", lambda _: str(crashing))
     with pytest.raises(CompilationError, match=r"iree-compile crashed \(SIGSEGV\); the IR is in /.*main\.mlir"):
-        codegen.compile_stream(text, targets.get("null"))
+        codegen.compile_stream(text, targets.get("null"), cache=False)
 
 
 def test_nothing_is_left_behind_by_a_success(temporary):
-    codegen.compile_stream(affine_module(targets.get("null")), targets.get("null"))
+    codegen.compile_stream(affine_module(targets.get("null")), targets.get("null"), cache=False)
     assert list(temporary.iterdir()) == []
+
+
+def test_equal_programs_are_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYIPU_CACHE", str(tmp_path))
+    text = affine_module(targets.get("null"))
+    first = codegen.compile_stream(text, targets.get("null"))
+    monkeypatch.setattr(codegen, "find_tool", lambda _: "/no/such/compiler")
+    assert codegen.compile_stream(text, targets.get("null")) == first
+    assert len(list((tmp_path / "code").iterdir())) == 1

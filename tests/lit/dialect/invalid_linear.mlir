@@ -69,3 +69,12 @@ func.func @main(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>) {
   %0 = "ipu.einsum"(%a, %b) {equation = "ij,jk->iz"} : (tensor<2x3xf32>, tensor<3x4xf32>) -> tensor<2x3xf32>
   return
 }
+
+// -----
+
+// Two groups of three channels are not five.
+func.func @main(%a: tensor<4x5xf32>, %b: tensor<2x1x3x8xf32>) {
+  // expected-error@+1 {{cannot multiply tensor<4x5xf32> with tensor<2x1x3x8xf32>}}
+  %0 = "ipu.packed_matmul"(%a, %b) : (tensor<4x5xf32>, tensor<2x1x3x8xf32>) -> tensor<4x16xf32>
+  return
+}

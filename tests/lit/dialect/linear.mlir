@@ -14,3 +14,10 @@ func.func @einsum(%a: tensor<2x3xf32>, %b: tensor<4x3xf32>) -> tensor<4x2xf32> {
   %0 = "ipu.einsum"(%a, %b) {equation = "ik,jk->ji"} : (tensor<2x3xf32>, tensor<4x3xf32>) -> tensor<4x2xf32>
   return %0 : tensor<4x2xf32>
 }
+
+// Two groups of channels times two blocks of eight columns each.
+// CHECK: "ipu.packed_matmul"(%arg0, %arg1) : (tensor<5x6xf32>, tensor<2x2x3x8xf32>) -> tensor<5x32xf32>
+func.func @packed_matmul(%a: tensor<5x6xf32>, %b: tensor<2x2x3x8xf32>) -> tensor<5x32xf32> {
+  %0 = "ipu.packed_matmul"(%a, %b) : (tensor<5x6xf32>, tensor<2x2x3x8xf32>) -> tensor<5x32xf32>
+  return %0 : tensor<5x32xf32>
+}

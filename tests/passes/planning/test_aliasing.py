@@ -67,7 +67,9 @@ def test_a_vertex_that_reads_the_buffer_in_another_way_too_does_not_overwrite_it
 
 def test_concatenated_tensors_are_produced_in_place():
     whole = Tensor((1, 4, 4, 16), "f32")
-    plan = plan_aliasing([INPUT, IMAGE, IMAGE, whole], [compute([0], 1), compute([0], 2), concat([1, 2], 3, (8, 8))], [3])
+    plan = plan_aliasing(
+        [INPUT, IMAGE, IMAGE, whole], [compute([0], 1), compute([0], 2), concat([1, 2], 3, (8, 8))], [3]
+    )
     assert plan.copies == frozenset()
     assert plan.region(2).offsets == (0, 0, 0, 8)
     assert len({plan.storage_of[v] for v in (1, 2, 3)}) == 1

@@ -67,14 +67,12 @@ def test_every_row_is_computed_once_and_after_what_it_reads(data):
 def check(ops, count):
     done = [0] * len(ops)
     windows = [(0, 0)] * len(ops)
-    for step in plan_strips(ops, count):
-        for strip in step:
-            assert done[strip.op] == strip.first < strip.end
-            assert windows[strip.op][0] <= strip.window_first <= strip.first
-            for use in ops[strip.op].uses:
-                if use.value >= 0:
-                    first, end = use.needed(strip.first, strip.end, ops[use.value].rows)
-                    assert windows[use.value][0] <= first < end <= windows[use.value][1]
-            done[strip.op] = strip.end
-            windows[strip.op] = (strip.window_first, strip.end)
+    for strip in (strip for step in plan_strips(ops, count) for strip in step):
+        assert done[strip.op] == strip.first < strip.end
+        assert windows[strip.op][0] <= strip.window_first <= strip.first
+        for use in (use for use in ops[strip.op].uses if use.value >= 0):
+            first, end = use.needed(strip.first, strip.end, ops[use.value].rows)
+            assert windows[use.value][0] <= first < end <= windows[use.value][1]
+        done[strip.op] = strip.end
+        windows[strip.op] = (strip.window_first, strip.end)
     assert done[-1] == ops[-1].rows

@@ -1,0 +1,102 @@
+"""Tiles divide their extents, fill registers and keep threads busy."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyipu import targets
+from pyipu.dialect.types import Tensor
+from pyipu.passes.planning.blocks import channel_block, largest_divisor, pixel_tile
+from pyipu.targets.tiles import Processor, imbalance
+
+sizes = st.integers(1, 300)
+
+
+def tiles(attribute: str) -> tuple[list[int], ...]:
+    """Distribution, parallel and reduction tiles of an attribute."""
+    names = ("distribution", "vector_common_parallel", "vector_reduction")
+    found = [re.search(rf"{name} = \[([\d, ]*)\]", attribute) for name in names]
+    return tuple([int(size) for size in match[1].split(",")] if match else [] for match in found)
+
+
+def divide(extents: list[int], distribution: list[int], parallel: list[int], reduction: list[int]) -> bool:
+    """Every tile but 0 divides the extent, and a tile of registers the part of a workgroup."""
+    steps = [tile or extent for tile, extent in zip(distribution, extents, strict=True)]
+    whole = all(extent % step == 0 for extent, step in zip(extents, steps, strict=True))
+    registers = [parallel[i] or reduction[i] for i in range(len(extents))]
+    return whole and all(step % tile == 0 for step, tile in zip(steps, registers, strict=True) if tile)
+
+
+@given(height=sizes, width=sizes, filters=sizes, channels=sizes, window=st.integers(1, 11))
+def test_convolution_tiles_divide(height: int, width: int, filters: int, channels: int, window: int) -> None:
+    attribute = Processor().convolution(Tensor((1, height, width, filters), "f32"), (window, window), channels)
+    assert bool(attribute) == (filters % 8 == 0)
+    assert not attribute or divide([1, height, width, filters, window, window, channels], *tiles(attribute))
+
+
+@given(height=sizes, width=sizes, channels=sizes, window=st.integers(1, 7))
+def test_depthwise_tiles_divide(height: int, width: int, channels: int, window: int) -> None:
+    attribute = Processor().depthwise(Tensor((1, height, width, channels), "f32"), (window, window))
+    assert bool(attribute) == (channels % 4 == 0)
+    assert not attribute or divide([1, height, width, channels, window, window], *tiles(attribute))
+
+
+@given(
+    pixels=st.lists(st.integers(2, 120), max_size=3),
+    blocks=st.lists(st.integers(2, 64), max_size=2),
+    block=st.sampled_from([8, 16, 32]),
+    depth=sizes,
+)
+def test_packed_matmul_tiles_divide(pixels: list[int], blocks: list[int], block: int, depth: int) -> None:
+    extents = (*pixels, *blocks, block)
+    attribute = Processor().packed_matmul(Tensor(extents, "f32"), len(pixels), depth)
+    assert divide([*extents, depth], *tiles(attribute))
+
+
+def test_a_product_with_one_row_reads_its_weights_in_order() -> None:
+    assert tiles(Processor().packed_matmul(Tensor((128, 32), "f32"), 0, 4096)) == ([16, 0, 0], [1, 32, 0], [0, 0, 1])
+
+
+def test_other_element_types_are_left_to_iree() -> None:
+    processor = Processor()
+    assert processor.convolution(Tensor((1, 8, 8, 32), "f64"), (3, 3), 8) == ""
+    assert processor.depthwise(Tensor((1, 8, 8, 32), "f16"), (3, 3)) == ""
+    assert processor.packed_matmul(Tensor((8, 8, 32), "i32"), 2, 8) == ""
+
+
+@pytest.mark.parametrize(("name", "tiled"), [("cpu", True), ("vulkan", False), ("cuda", False), ("null", False)])
+def test_a_target_says_whether_it_tiles(name: str, tiled: bool) -> None:
+    assert bool(targets.get(name).tiles.convolution(Tensor((1, 8, 8, 32), "f32"), (3, 3), 8)) == tiled
+
+
+@pytest.mark.parametrize(
+    ("pixels", "block", "tile"), [(56, 32, 8), (28, 32, 7), (13, 32, 13), (55, 16, 11), (17, 16, 17), (46, 16, 23)]
+)
+def test_pixel_tiles_as_measured(pixels: int, block: int, tile: int) -> None:
+    assert pixel_tile(pixels, block) == tile
+
+
+@pytest.mark.parametrize(("channels", "pixels", "block"), [(256, 56, 32), (48, 56, 16), (24, 56, 8), (28, 56, 0)])
+def test_channel_blocks_as_measured(channels: int, pixels: int, block: int) -> None:
+    assert channel_block(channels, pixels) == block
+
+
+def test_rows_that_only_a_wide_tile_divides_take_fewer_channels() -> None:
+    assert channel_block(64, 17) == 16
+
+
+@given(number=sizes, most=st.integers(1, 40))
+def test_largest_divisor(number: int, most: int) -> None:
+    divisor = largest_divisor(number, most)
+    assert divisor <= most and number % divisor == 0
+    assert all(number % larger for larger in range(divisor + 1, most + 1))
+
+
+def test_workgroups_are_handed_out_in_eights_when_they_are_many() -> None:
+    assert [imbalance(count, 2) for count in (2, 8, 7, 16)] == [1, 1, 8 / 7, 1]
+    assert math.isclose(imbalance(24, 2), 4 / 3)
