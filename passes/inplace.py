@@ -34,9 +34,11 @@ class InPlace(Pass):
 
     alignment: int = 64
     """Bytes: what a view of a buffer under another shape must start at a multiple of."""
+    sums: bool = True
+    """A residual may be where a sum of products starts; IREE's code generators for GPUs cannot do that in place."""
 
     def run(self, module: ir.Module, session: Session) -> None:
-        graph = Graph.read(module)
+        graph = Graph.read(module, self.sums)
         plan = plan_aliasing(graph.tensors, graph.steps, graph.returned, self.alignment)
         for refusal in plan.refusals:
             value = graph.values[refusal.value]
@@ -56,7 +58,7 @@ class Graph:
     returned: list[int]
 
     @staticmethod
-    def read(module: ir.Module) -> Graph:
+    def read(module: ir.Module, sums: bool) -> Graph:
         """Raises VerificationError for an op that is neither a vertex nor movement: those must be fused before."""
         block = main_function(module).regions[0].blocks[0]
         known = [op.results[0] for op in ipu_ops(block) if isinstance(op, Parameter)]
@@ -64,7 +66,7 @@ class Graph:
         values = [*block.arguments, *known, *(result for op in ops for result in op.results)]
         number = {value: i for i, value in enumerate(values)}
         bodies = codelets(module)
-        steps = [_step(op, number, bodies) for op in ops]
+        steps = [_step(op, number, bodies, sums) for op in ops]
         read_only = len(block.arguments) + len(known)
         tensors = [_tensor(value, i < read_only) for i, value in enumerate(values)]
         returned = [number[value] for value in block.operations[len(block.operations) - 1].operands]
@@ -76,11 +78,11 @@ def _tensor(value: ir.Value, read_only: bool) -> aliasing.Tensor:
     return aliasing.Tensor(tensor.shape, tensor.dtype, read_only)
 
 
-def _step(op: Op, number: dict[ir.Value, int], bodies: dict[str, func.FuncOp]) -> Step:
+def _step(op: Op, number: dict[ir.Value, int], bodies: dict[str, func.FuncOp], sums: bool) -> Step:
     reads = tuple(number[value] for value in op.operands)
     results = tuple(number[value] for value in op.results)
     if isinstance(op, Vertex):
-        updatable = tuple(reads[i] for i in updatable_operands(bodies[op.codelet]))
+        updatable = tuple(reads[i] for i in updatable_operands(bodies[op.codelet], sums))
         return Step(Role.COMPUTE, reads, results, updatable=updatable)
     if isinstance(op, Reshape):
         return Step(Role.RESHAPE, reads, results)

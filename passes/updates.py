@@ -13,12 +13,12 @@ from pyipu.dialect.definition import Op
 from pyipu.dialect.elementwise import Add
 
 
-def updatable_operands(codelet: func.FuncOp) -> list[int]:
-    """Positions of the operands whose bytes the result may take, the best first."""
+def updatable_operands(codelet: func.FuncOp, sums: bool = True) -> list[int]:
+    """Positions of the operands whose bytes the result may take, the best first; `sums` may start from an operand."""
     body = codelet.regions[0].blocks[0]
     ops = [op for op in body.operations if isinstance(op, Op) and op.operands]
     if any(not op.elementwise for op in ops):
-        return [argument.arg_number for _, argument in _added_to_sum(ops)]
+        return [argument.arg_number for _, argument in _added_to_sum(ops)] if sums else []
     result = body.operations[len(body.operations) - 1].operands[0]
     return [i for i, argument in enumerate(body.arguments) if argument.type == result.type and argument != result]
 

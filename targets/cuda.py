@@ -8,7 +8,7 @@ CUDA = Target(
     driver="cuda",
     # cudaMalloc aligns to 256 bytes; keeping to that keeps 128-byte memory transactions whole.
     alignment=256,
-    stages=planned_stages(256),
+    stages=planned_stages(256, sums=False),
     device_flags=("--iree-hal-target-device=cuda",),
     options=(
         Option(

@@ -31,19 +31,23 @@ class Option:
         return f"{self.flag}={self.value}"
 
 
-def planned_stages(alignment: int, pack: str = "", stream: str = "") -> tuple[Stage, ...]:
+def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool = True) -> tuple[Stage, ...]:
     """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes.
 
     `pack` is the pass that brings weights into the order in which the target reads them, and `stream` the one that runs
-    chains of vertices in strips of rows, if it wants them.
+    chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
     """
     normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
         Stage("vertices", ",".join(filter(None, ["ipu-fuse", stream]))),
-        Stage("memory", f"ipu-inplace{{alignment={alignment}}},ipu-allocate{{alignment={alignment}}}"),
+        Stage("memory", f"{_inplace(alignment, sums)},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
     )
+
+
+def _inplace(alignment: int, sums: bool) -> str:
+    return f"ipu-inplace{{alignment={alignment}{'' if sums else ' sums=false'}}}"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ VULKAN = Target(
     driver="vulkan",
     # The largest value that the Vulkan specification allows for minStorageBufferOffsetAlignment.
     alignment=256,
-    stages=planned_stages(256),
+    stages=planned_stages(256, sums=False),
     device_flags=("--iree-hal-target-device=vulkan", f"--iree-vulkan-target-features={','.join(_FEATURES)}"),
     options=(
         Option(
