@@ -7,7 +7,7 @@ from iree.compiler import ir
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Constant, Parameter
-from pyipu.dialect.types import Tensor
+from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import Parameters
 
 CONSTANT_ELEMENTS = 16
@@ -37,11 +37,16 @@ def fold(op: Op, parameters: Parameters) -> ir.Value | None:
     """Builds what `op` computes as a known value before it, and returns that; None when it is not foldable.
 
     Small results are computed now. Large ones become derived parameters, which are computed when they are needed.
+    A tensor without elements is known whatever it is computed from.
     """
     foldable = op.pure and len(op.results) == 1 and not op.results_are_given and len(op.operands) > 0
-    if not foldable or not all(is_known(value) for value in op.operands):
+    if not foldable:
         return None
-    tensor = Tensor.parse(str(op.results[0].type))
+    tensor = tensor_of(op.results[0])
+    if tensor.elements == 0:
+        return _empty(op, tensor)
+    if not all(is_known(value) or tensor_of(value).elements == 0 for value in op.operands):
+        return None
     in_text = all(isinstance(value.owner, Constant) for value in op.operands)
     if not in_text and tensor.elements <= CONSTANT_ELEMENTS and not _available(op, parameters):
         return None
@@ -49,6 +54,11 @@ def fold(op: Op, parameters: Parameters) -> ir.Value | None:
         if tensor.elements <= CONSTANT_ELEMENTS:
             return Constant.create(value=_compute(op, parameters), location=op.location).result
         return _derive(op, tensor, parameters)
+
+
+def _empty(op: Op, tensor: Tensor) -> ir.Value:
+    with ir.InsertionPoint(op.operation):
+        return Constant.create(value=np.empty(tensor.shape, tensor.numpy_dtype), location=op.location).result
 
 
 def _available(op: Op, parameters: Parameters) -> bool:
@@ -75,8 +85,10 @@ def _compute(op: Op, parameters: Parameters) -> np.ndarray:
 
 
 def _source(value: ir.Value, parameters: Parameters):  # type: ignore[no-untyped-def]
-    """A function that returns the elements of a known value."""
-    owner = value.owner
+    """A function that returns the elements of a value that is known, or has none."""
+    tensor, owner = tensor_of(value), value.owner
+    if tensor.elements == 0:
+        return lambda: np.empty(tensor.shape, tensor.numpy_dtype)
     if isinstance(owner, Constant):
         array = owner.value
         return lambda: array

@@ -103,7 +103,7 @@ def _decode(content: bytes, what: str) -> onnx.ModelProto:
 
 
 def check(model: Model) -> None:
-    """Raises ModelError when ONNX's checker rejects the model, or a name in it is no text."""
+    """Raises ModelError when ONNX's checker rejects the model, a name in it is no text, or it computes nothing."""
     if not all(isinstance(text, str) for text in _names(model.proto)):
         raise ModelError("the model has a name that is not valid UTF-8 text; export it again")
     try:
@@ -113,6 +113,8 @@ def check(model: Model) -> None:
         raise ModelError(f"the model is not valid ONNX: {' '.join(str(error).split())}") from error
     except (ValueError, RuntimeError, UnicodeError, DecodeError) as error:
         raise ModelError(f"the model cannot be checked: {first_line(error)}") from error
+    if not model.proto.graph.output:
+        raise ModelError("the graph has no outputs, so there is nothing to compute; export the model again")
 
 
 def _without_external_data(proto: onnx.ModelProto) -> onnx.ModelProto:

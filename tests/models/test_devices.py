@@ -11,7 +11,7 @@ from benchmarks.cases import Case, cases, compare, compile_case
 from examples import zoo
 from pyipu import runtime
 
-ON_VULKAN = ("squeezenet", "text_direction", "shufflenet", "magika")
+ON_VULKAN = ("squeezenet", "text_direction", "magika", "inception_v1")
 
 
 def zoo_case(name: str) -> Case:
