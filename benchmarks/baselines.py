@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-import iree.runtime as iree_runtime  # type: ignore[import-untyped]
+import iree.runtime as iree_runtime
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
-from iree.compiler import version as iree_version  # type: ignore[import-untyped]
+import onnxruntime
+from iree.compiler import version as iree_version
 
 from examples.zoo import Shapes, cache_folder, publish
 

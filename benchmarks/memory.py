@@ -50,7 +50,7 @@ def _run(folder: Path, options: list[str]) -> str:
     return process.stdout + process.stderr
 
 
-def measure(case: Case) -> tuple[object, ...]:
+def measure(case: Case) -> tuple[int, ...]:
     """One row: unplanned, lower bound, planned, measured, plain IREE's."""
     executable, inputs = compile_case(case), case.inputs()
     plan = executable.memory

@@ -143,7 +143,7 @@ def memory_plan(module: ir.Module, parameters: Parameters) -> MemoryPlan:
     figures = {name: ir.IntegerAttr(main.attributes[f"ipu.{name}_bytes"]).value for name in _FIGURES}
     buffers = arena_buffers(main)
     placed = tuple(
-        Buffer(interval.name, interval.size, buffers[interval.name].offset, interval.start, interval.end)
+        Buffer(interval.name, interval.size, buffers[interval.name].offset or 0, interval.start, interval.end)
         for interval in live_intervals(main, buffers)
     )
     returned = main.regions[0].blocks[0].operations[-1].operands

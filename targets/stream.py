@@ -115,7 +115,7 @@ def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> st
     first: dict[str, Execute] = {}
     for op in program.steps:
         if isinstance(op, Execute):
-            first.setdefault(op.executable, op)
+            first.setdefault(op.executable or op.codelet, op)
     return "".join(emit_executable(name, op, bodies[op.codelet], tiles) for name, op in first.items())
 
 
