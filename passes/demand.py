@@ -17,7 +17,16 @@ from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv, Pool
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
-from pyipu.passes.rewriting import Rules, apply_rules, build, has_one_use, merge_equal_ops, producer, shape_of, users
+from pyipu.passes.rules.rewriting import (
+    Rules,
+    apply_rules,
+    build,
+    has_one_use,
+    merge_equal_ops,
+    producer,
+    shape_of,
+    users,
+)
 from pyipu.passes.session import Session
 
 

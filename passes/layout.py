@@ -11,13 +11,13 @@ from iree.compiler import ir
 from pyipu.dialect.movement import Transpose
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
-from pyipu.passes.contractions import ABSORBING
 from pyipu.passes.folding import is_known
-from pyipu.passes.hoisting import HOISTING
-from pyipu.passes.identities import MOVEMENT
-from pyipu.passes.rewriting import apply_rules, merge_equal_ops, merged, users
+from pyipu.passes.rules.contractions import ABSORBING
+from pyipu.passes.rules.hoisting import HOISTING
+from pyipu.passes.rules.identities import MOVEMENT
+from pyipu.passes.rules.rewriting import apply_rules, merge_equal_ops, merged, users
+from pyipu.passes.rules.sinking import SINKING
 from pyipu.passes.session import Session
-from pyipu.passes.sinking import SINKING
 from pyipu.passes.verifier import all_ops
 
 

@@ -12,11 +12,11 @@ from pyipu.dialect.linear import MatMul, PackedMatMul
 from pyipu.dialect.movement import Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
-from pyipu.passes.channels import split_groups, widen
 from pyipu.passes.folding import is_known
-from pyipu.passes.identities import MOVEMENT, reshaped, transposed
 from pyipu.passes.planning.blocks import LANES, channel_block
-from pyipu.passes.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
+from pyipu.passes.rules.channels import split_groups, widen
+from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
+from pyipu.passes.rules.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 

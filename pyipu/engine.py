@@ -220,7 +220,12 @@ def _replace(partial: Path, final: Path) -> None:
 
 
 def _checked(value: Array, expected: TensorDescription) -> Array:
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as problem:  # ragged lists; tensors of other libraries that refuse
+        raise InputError(
+            f"input {expected.name!r} is no array ({problem}); give one of {expected.dtype.name}"
+        ) from None
     if array.dtype != expected.dtype:
         raise InputError(
             f"input {expected.name!r} must be {expected.dtype.name}, got {array.dtype.name}; "

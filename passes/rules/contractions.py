@@ -9,9 +9,9 @@ from iree.compiler import ir
 from pyipu.dialect.linear import Einsum, MatMul, split_equation
 from pyipu.dialect.movement import Reshape, Transpose, inverse, permute
 from pyipu.passes.folding import is_known
-from pyipu.passes.identities import reshaped, transposed
-from pyipu.passes.permutations import is_identity, reshape_groups, sunk_through_reshape
-from pyipu.passes.rewriting import Rules, build, has_one_use, producer, shape_of
+from pyipu.passes.rules.identities import reshaped, transposed
+from pyipu.passes.rules.permutations import is_identity, reshape_groups, sunk_through_reshape
+from pyipu.passes.rules.rewriting import Rules, build, has_one_use, producer, shape_of
 from pyipu.passes.session import Session
 
 Letters = tuple[str, str, str]

@@ -12,8 +12,8 @@ from pyipu.dialect.movement import Broadcast, Reshape, Transpose, inverse, permu
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv, Pool
 from pyipu.passes.folding import is_known
-from pyipu.passes.identities import reshaped, transposed
-from pyipu.passes.permutations import (
+from pyipu.passes.rules.identities import reshaped, transposed
+from pyipu.passes.rules.permutations import (
     compose,
     is_identity,
     moves_only_units,
@@ -21,7 +21,7 @@ from pyipu.passes.permutations import (
     unit_permutation,
     with_leading,
 )
-from pyipu.passes.rewriting import Rules, build, producer, result_tensor, shape_of, users
+from pyipu.passes.rules.rewriting import Rules, build, producer, result_tensor, shape_of, users
 from pyipu.passes.session import Session
 
 

@@ -14,8 +14,8 @@ from pyipu.dialect.linear import MatMul
 from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.folding import is_known
-from pyipu.passes.identities import reshaped
-from pyipu.passes.rewriting import build, shape_of, users
+from pyipu.passes.rules.identities import reshaped
+from pyipu.passes.rules.rewriting import build, shape_of, users
 from pyipu.passes.session import Session
 
 Fit = Callable[[ir.Value], ir.Value]

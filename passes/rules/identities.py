@@ -26,13 +26,13 @@ from pyipu.dialect.movement import Broadcast, Concat, Gather, Pad, Reshape, Slic
 from pyipu.dialect.reduction import Reduce, Softmax
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.folding import fold, is_known, known_value
-from pyipu.passes.permutations import (
+from pyipu.passes.rules.permutations import (
     broadcast_before_reshape,
     compose,
     dimension_before_reshape,
     moves_only_units,
 )
-from pyipu.passes.rewriting import Rules, build, producer, result_tensor, shape_of, users
+from pyipu.passes.rules.rewriting import Rules, build, producer, result_tensor, shape_of, users
 from pyipu.passes.session import Session
 
 

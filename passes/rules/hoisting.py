@@ -9,11 +9,11 @@ from iree.compiler import ir
 from pyipu.dialect.definition import Op, Permutation
 from pyipu.dialect.movement import Broadcast, Pad, Reshape, Transpose, inverse, permute
 from pyipu.dialect.types import tensor_of
-from pyipu.passes.identities import transposed
-from pyipu.passes.permutations import sunk_through_reshape
-from pyipu.passes.rewriting import Rules, build, has_one_use, producer, shape_of, users
+from pyipu.passes.rules.identities import transposed
+from pyipu.passes.rules.permutations import sunk_through_reshape
+from pyipu.passes.rules.rewriting import Rules, build, has_one_use, producer, shape_of, users
+from pyipu.passes.rules.sinking import is_free, transposed_for_free
 from pyipu.passes.session import Session
-from pyipu.passes.sinking import is_free, transposed_for_free
 
 Step = tuple[dict[str, Any], Permutation]
 """The attributes of an op on transposed operands, and the permutation of these."""

@@ -7,7 +7,7 @@ from iree.compiler import ir
 
 from pyipu.dialect.elementwise import Abs, Elementwise, Exp, Negate, Unary
 from pyipu.errors import CompilationError
-from pyipu.passes.rewriting import apply_rules, build, merged
+from pyipu.passes.rules.rewriting import apply_rules, build, merged
 from pyipu.passes.session import Session
 from tests.passes.graphs import ops, parsed
 

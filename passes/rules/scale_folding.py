@@ -16,8 +16,8 @@ from pyipu.dialect.elementwise import Add, Divide, Multiply, Negate, Reciprocal,
 from pyipu.dialect.linear import Einsum, MatMul, split_equation
 from pyipu.dialect.windows import Conv
 from pyipu.passes.folding import is_known
-from pyipu.passes.identities import reshaped
-from pyipu.passes.rewriting import Rules, build, has_one_use, producer, result_tensor, shape_of
+from pyipu.passes.rules.identities import reshaped
+from pyipu.passes.rules.rewriting import Rules, build, has_one_use, producer, result_tensor, shape_of
 from pyipu.passes.session import Session
 
 Shape = tuple[int, ...]

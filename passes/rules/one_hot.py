@@ -11,8 +11,8 @@ from pyipu.dialect.movement import Gather, Pad
 from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.folding import add_known, is_known, known_value
-from pyipu.passes.identities import reshaped
-from pyipu.passes.rewriting import Rules, build, producer, shape_of
+from pyipu.passes.rules.identities import reshaped
+from pyipu.passes.rules.rewriting import Rules, build, producer, shape_of
 from pyipu.passes.session import Session
 
 
