@@ -1,7 +1,7 @@
 """Computes only what is read: where all users of a tensor take the same strided part of it, that part moves up.
 
 A 1x1 convolution with stride 2 reads every other row and column; so does everything between it and the last window
-that mixes positions, and that one takes the stride. The results are the same, and so are the remaining operations.
+that mixes positions, and that one takes the stride. Every number that is still computed is the same as before.
 """
 
 from __future__ import annotations

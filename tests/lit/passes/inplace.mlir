@@ -1,0 +1,51 @@
+// RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-fuse,ipu-inplace | filecheck %s
+// RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-fuse,ipu-inplace --remarks 2>&1 | filecheck %s --check-prefix=REMARK
+
+// An element-wise vertex takes the bytes of its dying operand, here the returned buffer itself.
+// CHECK: ipu.allocate"() {size = 16 : i64, space = "result"}
+// CHECK: ipu.execute"(%arg0, %1)
+// CHECK: ipu.execute"(%1, %1)
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.relu"(%0) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  return %1 : tensor<1x4xf32>
+}
+
+// -----
+
+// Both halves of a concatenation are produced inside of it.
+// CHECK: ipu.allocate"() {size = 32 : i64, space = "result"}
+// CHECK: ipu.view"(%0) {offsets = array<i64: 0, 0>{{.*}}tensor = tensor<1x4xf32>
+// CHECK: ipu.view"(%0) {offsets = array<i64: 0, 4>{{.*}}tensor = tensor<1x4xf32>
+// CHECK-NOT: copy
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x8xf32> {
+  %0 = "ipu.exp"(%x) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = "ipu.concat"(%0, %1) {axis = 1 : i64} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x8xf32>
+  return %2 : tensor<1x8xf32>
+}
+
+// -----
+
+// A padded tensor is produced inside of its border, which is written before.
+// CHECK: ipu.border"(%{{[0-9]+}}, %{{[0-9]+}}) {value = 0.000000e+00 : f64}
+// CHECK: ipu.execute"(%arg0
+// CHECK-NOT: copy
+func.func @main(%x: tensor<4x4xf32>) -> tensor<6x6xf32> {
+  %0 = "ipu.exp"(%x) : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = "ipu.pad"(%0) {low = array<i64: 1, 1>, high = array<i64: 1, 1>, interior = array<i64: 0, 0>, value = 0.0 : f64} : (tensor<4x4xf32>) -> tensor<6x6xf32>
+  return %1 : tensor<6x6xf32>
+}
+
+// -----
+
+// An operand that is read later keeps its bytes, and a remark says so.
+// REMARK: it is still read later
+// CHECK: ipu.execute"(%2, %3) {codelet = @relu_1
+// CHECK: ipu.execute"(%2, %4) {codelet = @softmax_2
+func.func @main(%x: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.relu"(%0) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = "ipu.softmax"(%0) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  return %1, %2 : tensor<1x4xf32>, tensor<1x4xf32>
+}
