@@ -41,8 +41,9 @@ func.func @main(%x: tensor<4x4xf32>) -> tensor<6x6xf32> {
 
 // An operand that is read later keeps its bytes, and a remark says so.
 // REMARK: it is still read later
-// CHECK: ipu.execute"(%2, %3) {codelet = @relu_1
-// CHECK: ipu.execute"(%2, %4) {codelet = @softmax_2
+// CHECK: space = "arena"
+// CHECK: {codelet = @relu_1
+// CHECK: {codelet = @softmax_2
 func.func @main(%x: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
   %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
   %1 = "ipu.relu"(%0) : (tensor<1x4xf32>) -> tensor<1x4xf32>
