@@ -29,6 +29,13 @@ def _encode_integer(value: int) -> ir.Attribute:
     return ir.IntegerAttr.get(ir.IntegerType.get_signless(64), int(value))
 
 
+def _encode_integers(values: tuple[int, ...]) -> ir.Attribute:
+    integers = [int(value) for value in values]
+    if any(not -(2**63) <= value < 2**63 for value in integers):
+        raise ValueError(f"a number in {integers} does not fit into 64 bits")
+    return ir.DenseI64ArrayAttr.get(integers)
+
+
 def _encode_array(value: np.ndarray) -> ir.Attribute:
     """The bytes travel as hexadecimal text, which is exact for every element type; i1 has words instead."""
     value = np.asarray(value)
@@ -73,7 +80,7 @@ KINDS: dict[str, Kind] = {
     "Symbol": Kind("builtin.symbol_ref", ir.FlatSymbolRefAttr.get, lambda a: Symbol(ir.FlatSymbolRefAttr(a).value)),
     "tuple[int, ...]": Kind(
         "builtin.dense_array",
-        lambda v: ir.DenseI64ArrayAttr.get([int(item) for item in v]),
+        _encode_integers,
         lambda a: tuple(ir.DenseI64ArrayAttr(a)),
     ),
     "tuple[str, ...]": Kind(

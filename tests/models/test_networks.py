@@ -34,8 +34,6 @@ PLAIN_IREE = {
 }
 LIMITS = PLAIN_IREE | {"resnet50": 6_000_000, "densenet121": 7_000_000}
 QUICK = ("squeezenet", "text_direction", "magika")
-POISONED = (*QUICK, "densenet121", "inception_v2", "resnet50", "shufflenet")
-"""Strips of rows, concatenations in place, residuals, grouped convolutions."""
 
 
 @dataclass(frozen=True)
