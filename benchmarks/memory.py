@@ -2,7 +2,8 @@
 
     python -m benchmarks.memory [--models resnet50,magika] [--markdown]
 
-The exit status is 1 when IREE allocates anything else than what was planned. All sizes are bytes of one call.
+The exit status is 1 when IREE allocates anything else than what was planned, or less when it plans itself. All sizes are
+bytes of one call.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def main() -> int:
     rows.append(("geometric mean", "", "", "", "", "", f"{mean:.2f}"))
     columns = ("model", "sum of all buffers", "lower bound", "planned arena", "measured", "plain IREE", "ratio")
     show("Activation memory, bytes", columns, rows, options.markdown)
-    return 0 if all(row[2] == row[3] for row in figures.values()) else 1
+    return 0 if all(row[2] == row[3] <= row[4] for row in figures.values()) else 1
 
 
 if __name__ == "__main__":

@@ -12,12 +12,11 @@ from examples import zoo
 from pyipu.errors import Error, UnsupportedError
 from tests.pyipu.importer.running import assert_close, run, run_reference
 
-QUICK = ["squeezenet", "shufflenet", "text_direction", "magika"]
+QUICK = ("squeezenet", "shufflenet", "text_direction", "magika")
+"""Few enough multiplications for numpy; tests/models runs all networks through the whole of pyipu."""
 
 
-@pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in zoo.names()]
-)
+@pytest.mark.parametrize("name", QUICK)
 def test_network_gives_what_onnx_runtime_gives(name: str) -> None:
     network = zoo.model(name)
     try:
