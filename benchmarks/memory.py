@@ -2,7 +2,7 @@
 
     python -m benchmarks.memory [--models resnet50,magika] [--markdown]
 
-The exit status is 1 when IREE allocates anything else than what was planned, or less when it plans itself. All sizes are
+The exit status is 1 when IREE allocates anything else than what was planned, or less where it plans itself. Sizes are
 bytes of one call.
 """
 
