@@ -10,6 +10,7 @@ import onnxruntime  # type: ignore[import-untyped]
 import pytest
 
 from examples import zoo
+from tests.availability import skip_unless_ci
 
 BIG = {"alexnet", "vgg19", "zfnet512"}
 """More than 200 MB of weights each; tests/models compiles and runs them."""
@@ -26,7 +27,7 @@ def trained(name: str) -> onnx.ModelProto:
     try:
         return zoo.model(name).load()
     except zoo.ModelUnavailable as reason:
-        pytest.skip(str(reason))
+        skip_unless_ci(reason)
 
 
 @pytest.mark.parametrize("name", LIGHT)

@@ -17,6 +17,7 @@ import pytest
 import pyipu
 from examples import zoo
 from pyipu.errors import InputError, ModelError, ShapeError, TargetError, UnsupportedError
+from tests.availability import skip_unless_ci
 from tests.pyipu.importer.mutations import damaged_model
 from tests.pyipu.importer.test_errors import ANY_MODEL
 
@@ -38,7 +39,7 @@ def text_direction() -> onnx.ModelProto:
     try:
         return zoo.model("text_direction").load()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
 
 
 def damaged(model: onnx.ModelProto, damage: Callable[[onnx.GraphProto], object]) -> onnx.ModelProto:

@@ -10,6 +10,7 @@ import pyipu
 from benchmarks.cases import Case, cases, compare, compile_case
 from examples import zoo
 from pyipu import runtime
+from tests.availability import skip_unless_ci
 
 ON_VULKAN = ("squeezenet", "text_direction", "magika", "inception_v1")
 
@@ -41,7 +42,7 @@ def test_a_network_compiles_for_cuda(name: str) -> None:
     try:
         assert compile_case(zoo_case(name), "cuda").memory.arena_bytes > 0
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
 
 
 @pytest.mark.slow
@@ -56,6 +57,6 @@ def runs_right(name: str, target: str) -> None:
     try:
         model, inputs = case.load(), case.inputs()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
     found = compare(compile_case(case, target).run(inputs), case.expected(model, inputs))
     assert found.agrees, f"largest error {found.largest_error:.1e}"

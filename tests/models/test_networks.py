@@ -16,6 +16,7 @@ from benchmarks.memory import measured_arena
 from examples import zoo
 from pyipu import compiler, targets
 from pyipu.targets.codegen import compile_stream
+from tests.availability import skip_unless_ci
 
 # Bytes of plain IREE's arena, by `python -m benchmarks.memory` with IREE 3.13.0.
 PLAIN_IREE = {
@@ -58,7 +59,7 @@ def network(request: pytest.FixtureRequest) -> Compiled:
     try:
         model, inputs = case.load(), case.inputs()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
     texts: list[str] = []
     cpu = targets.get("cpu")
     lowered = compiler.lower(
@@ -99,7 +100,7 @@ def test_poison_changes_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> 
     try:
         model, inputs = case.load(), case.inputs()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
     monkeypatch.setenv("PYIPU_POISON", "1")
     executable, expected = compile_case(case), case.expected(model, inputs)
     for _ in range(2):

@@ -11,6 +11,7 @@ from examples import zoo
 from pyipu.importer import import_model
 from pyipu.passes.layout import bytes_moved, computed_transposes
 from pyipu.passes.session import Session
+from tests.availability import skip_unless_ci
 from tests.passes.graphs import inputs_of, interpret, ops, parsed, run
 
 DRIVER = "ipu-canonicalize,ipu-layout,ipu-canonicalize"
@@ -107,7 +108,7 @@ def imported(name: str) -> tuple[ir.Module, Session]:
     try:
         proto = model.load()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
     session = Session()
     return import_model(proto, pyipu.dialect.context(), session.parameters, model.shapes).module, session
 

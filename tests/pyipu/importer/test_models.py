@@ -10,6 +10,7 @@ from onnx.backend.test.case.test_case import TestCase
 
 from examples import zoo
 from pyipu.errors import Error, UnsupportedError
+from tests.availability import skip_unless_ci
 from tests.pyipu.importer.running import assert_close, run, run_reference
 
 QUICK = ("squeezenet", "shufflenet", "text_direction", "magika")
@@ -22,7 +23,7 @@ def test_network_gives_what_onnx_runtime_gives(name: str) -> None:
     try:
         source = network.load()
     except zoo.ModelUnavailable as error:
-        pytest.skip(str(error))
+        skip_unless_ci(error)
     inputs = network.inputs()
     results, expected = run(source, inputs, network.shapes), run_reference(source, inputs)
     for array, reference in zip(results, expected, strict=True):
