@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyipu.passes.planning import greedy, restarts
+from pyipu.passes.planning import climbing, greedy, restarts
 from pyipu.passes.planning.problem import IntArray, Problem
 
 
@@ -100,6 +100,9 @@ def _check(intervals: Sequence[Interval], alignment: int) -> None:
 def _best(problem: Problem, deadline: float, seed: int) -> tuple[str, IntArray]:
     """The method and the offsets of the lowest peak."""
     method, offsets = _best_greedy(problem, deadline)
+    halfway = (time.monotonic() + deadline) / 2
+    for better in climbing.improvements(problem, problem.peak(offsets), halfway, seed):
+        method, offsets = "hill climbing", better
     for better in restarts.improvements(problem, problem.peak(offsets), deadline, seed):
         method, offsets = "beam search", better
     return method, offsets
