@@ -113,6 +113,12 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "strides" = %strides, "dilations" = %dilations, "groups" = %groups }
   }
+  irdl.operation @copy {
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
+  }
   irdl.operation @divide {
     %left = irdl.any
     %right = irdl.any

@@ -108,13 +108,14 @@ class Broadcast(Op, mnemonic="broadcast"):
 
 
 class Concat(Op, mnemonic="concat"):
-    """The operands one after the other along `axis`."""
+    """The operands one after the other along `axis`; if they stay `apart`, none is computed inside of the result."""
 
     axis: int
+    apart: bool | None = None
     movement = True
 
     @staticmethod
-    def infer(*inputs: Tensor, axis: int) -> Tensor:
+    def infer(*inputs: Tensor, axis: int, apart: bool | None = None) -> Tensor:
         require(len(inputs) > 0, "needs at least one operand")
         first = inputs[0]
         require(0 <= axis < first.rank, f"axis {axis} is outside of {first}")
@@ -129,11 +130,11 @@ class Concat(Op, mnemonic="concat"):
         return first.with_shape(shape)
 
     @staticmethod
-    def evaluate(*inputs: np.ndarray, axis: int) -> np.ndarray:
+    def evaluate(*inputs: np.ndarray, axis: int, apart: bool | None = None) -> np.ndarray:
         return np.concatenate(inputs, axis)
 
     @staticmethod
-    def lower(writer: CodeletWriter, *inputs: Value, axis: int) -> Value:
+    def lower(writer: CodeletWriter, *inputs: Value, axis: int, apart: bool | None = None) -> Value:
         whole = writer.empty(Concat.infer(*(value.tensor for value in inputs), axis=axis))
         position = 0
         for value in inputs:
@@ -146,7 +147,7 @@ class Concat(Op, mnemonic="concat"):
     def permuted(
         cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Permutation]:
-        return {"axis": permutation[attributes["axis"]]}, permutation
+        return {**attributes, "axis": permutation[attributes["axis"]]}, permutation
 
 
 class Slice(Op, mnemonic="slice"):
@@ -189,6 +190,24 @@ class Slice(Op, mnemonic="slice"):
         cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Permutation]:
         return {name: permute(items, inverse(permutation)) for name, items in attributes.items()}, permutation
+
+
+class Copy(Op, mnemonic="copy"):
+    """The operand once more, in memory of its own: rows that are kept while the rest of their buffer is given up."""
+
+    movement = True
+
+    @staticmethod
+    def infer(input: Tensor) -> Tensor:
+        return input
+
+    @staticmethod
+    def evaluate(input: np.ndarray) -> np.ndarray:
+        return input.copy()
+
+    @staticmethod
+    def lower(writer: CodeletWriter, input: Value) -> Value:
+        return writer.elementwise([input], input.tensor, lambda scalars, element: element)
 
 
 class Pad(Op, mnemonic="pad"):
@@ -286,12 +305,12 @@ class Gather(Op, mnemonic="gather"):
         )
 
 
-def concatenate(values: Sequence[ir.Value], axis: int) -> ir.Value:
+def concatenate(values: Sequence[ir.Value], axis: int, apart: bool | None = None) -> ir.Value:
     """Builds the concatenation of any number of values, of parts of it where they are more than one op takes."""
     if len(values) <= MOST_OPERANDS:
-        return Concat.create(*values, axis=axis).result
+        return Concat.create(*values, axis=axis, apart=apart).result
     chunks = [values[i : i + MOST_OPERANDS] for i in range(0, len(values), MOST_OPERANDS)]
-    return concatenate([Concat.create(*chunk, axis=axis).result for chunk in chunks], axis)
+    return concatenate([Concat.create(*chunk, axis=axis, apart=apart).result for chunk in chunks], axis)
 
 
 def extract_slice(

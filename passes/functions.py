@@ -22,3 +22,8 @@ def codelets(module: ir.Module) -> dict[str, func.FuncOp]:
     """The private functions by name: the bodies of vertices."""
     functions = [op for op in module.body.operations if isinstance(op, func.FuncOp)]
     return {op.name.value: op for op in functions if "sym_visibility" in op.attributes}
+
+
+def copy_of(module: ir.Module) -> ir.Module:
+    """The same module once more, with its locations, in the same context."""
+    return ir.Module.parse(module.operation.get_asm(enable_debug_info=True), module.context)

@@ -13,7 +13,7 @@ from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op, ipu_ops
-from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
+from pyipu.dialect.movement import Concat, Copy, Pad, Reshape, Slice
 from pyipu.dialect.program import Parameter, Vertex
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import VerificationError
@@ -86,13 +86,15 @@ def _step(op: Op, number: dict[ir.Value, int], bodies: dict[str, func.FuncOp], s
         return Step(Role.COMPUTE, reads, results, updatable=updatable)
     if isinstance(op, Reshape):
         return Step(Role.RESHAPE, reads, results)
+    if isinstance(op, Copy):
+        return Step(Role.COPY, reads, results)
     if isinstance(op, Slice):
         return Step(Role.SLICE, reads, results, ((op.offsets, op.sizes, op.strides),))
     if isinstance(op, Pad):
         steps = tuple(gap + 1 for gap in op.interior)
         return Step(Role.PAD, reads, results, ((op.low, tensor_of(op.operands[0]).shape, steps),))
     if isinstance(op, Concat):
-        return Step(Role.CONCAT, reads, results, tuple(_concat_places(op)))
+        return Step(Role.CONCAT, reads, results, tuple(_concat_places(op)), apart=bool(op.apart))
     raise VerificationError(f"'{op.OPERATION_NAME}' op at {op.location} is in no vertex: run ipu-fuse first")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TextIO
+from dataclasses import dataclass, field, replace
+from typing import Any, TextIO
 
 from iree.compiler import ir, passmanager
 
@@ -42,6 +42,18 @@ class Pipeline:
 
     def __str__(self) -> str:
         return ",".join(str(one) for one in self.passes)
+
+    def takes(self, option: str) -> bool:
+        """Whether one of the passes has this option."""
+        return any(hasattr(one, option) for one in self.passes)
+
+    def having(self, **options: object) -> Pipeline:
+        """The same passes with these options, where they have them."""
+        return Pipeline(tuple(_having(one, options) for one in self.passes))
+
+
+def _having(one: Pass | MlirPass, options: dict[str, Any]) -> Pass | MlirPass:
+    return replace(one, **{name: value for name, value in options.items() if hasattr(one, name)})
 
 
 def _split(text: str) -> list[str]:

@@ -29,8 +29,8 @@ class ProgramWriter:
         with ir.InsertionPoint(module.body), old.location:
             self.function = func.FuncOp(old.name.value, (references, results))
             self.body = self.function.add_entry_block()
-        for name in ("arg_attrs", "res_attrs"):
-            if name in old.attributes:
+        for name in old.attributes:
+            if name in ("arg_attrs", "res_attrs") or name.startswith("ipu."):
                 self.function.attributes[name] = old.attributes[name]
         self._arguments = len(references)
         self._buffers: dict[int, ir.Value] = {}

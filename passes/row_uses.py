@@ -18,15 +18,17 @@ from pyipu.dialect.windows import Conv, Pool
 
 @dataclass(frozen=True)
 class Rows:
-    """Result row j reads operand rows [j * stride - low, j * stride - low + window)."""
+    """Result row j reads operand rows [j * stride - low, j * stride - low + window), along the operand's `axis`."""
 
     window: int = 1
     stride: int = 1
     low: int = 0
+    axis: int = 1
 
     def after(self, inner: Rows) -> Rows:
         """The dependence on what `inner` reads, when its result is read as this says. Borders do not compose."""
-        return Rows((self.window - 1) * inner.stride + inner.window, self.stride * inner.stride, inner.low)
+        window = (self.window - 1) * inner.stride + inner.window
+        return Rows(window, self.stride * inner.stride, inner.low, inner.axis)
 
 
 Dependence = dict[int, Rows]
@@ -71,8 +73,11 @@ def _of_op(op: Op, reads: dict[ir.Value, Dependence]) -> Dependence | None:
     """Through one op of a codelet; None when it mixes rows otherwise, or reads one argument in two ways."""
     merged: Dependence = {}
     for value, rows in zip(op.operands, _local(op), strict=True):
-        if rows is None:
+        if rows is None or (rows.axis != 1 and not isinstance(value, ir.BlockArgument)):
             return None
+        if rows.axis != 1:
+            merged[value.arg_number] = rows
+            continue
         outer = {} if rows == WHOLE else {a: rows.after(inner) for a, inner in reads[value].items()}
         if any(merged.get(a, inner) != inner for a, inner in outer.items()):
             return None
@@ -96,8 +101,8 @@ def _local(op: Op) -> list[Rows | None]:
         return [Rows(), WHOLE]
     if isinstance(op, PackedMatMul):
         return [Rows(), WHOLE]
-    if isinstance(op, Transpose) and op.permutation[:2] == (0, 1):
-        return [Rows()]
+    if isinstance(op, Transpose) and op.permutation[0] == 0:
+        return [Rows(axis=op.permutation[1])]
     if isinstance(op, Softmax) and op.axis > 1:
         return [Rows()]
     return [None] * len(op.operands)

@@ -3,132 +3,154 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op
-from pyipu.dialect.movement import Concat, Pad, Reshape, Slice, concatenate
+from pyipu.dialect.movement import Concat, Copy, Pad, Reshape, Slice, concatenate
 from pyipu.dialect.program import Vertex
 from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets
-from pyipu.passes.planning.row_strips import Strip
+from pyipu.passes.planning.row_strips import Action, Kind, Part
+from pyipu.passes.planning.streaming import Stretch
+from pyipu.passes.planning.strip_plan import plan_stretch
+from pyipu.passes.row_runs import Run
 from pyipu.passes.row_uses import Dependence, Rows
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Rows [first, end) of a value."""
-
-    value: ir.Value
-    first: int
-    end: int
-
-
 class StripWriter:
-    """Rebuilds `ops` as strips in front of the last of them, and then replaces them."""
+    """Writes strips in front of the last op of their stretch; `finish` removes the ops that they replace."""
 
-    def __init__(self, ops: Sequence[Op], dependences: Sequence[Dependence], module: ir.Module) -> None:
-        self.ops, self.dependences, self.module = ops, dependences, module
-        self.number = {op.results[0]: i for i, op in enumerate(ops)}
-        self.windows: dict[int, _Window] = {}
-        self.sink: list[ir.Value] = []
+    def __init__(self, run: Run, module: ir.Module) -> None:
+        self.run, self.module = run, module
+        self.codelets = codelets(module)
         self.strip_codelets: dict[tuple[str, ...], str] = {}
-        self.point = ir.InsertionPoint(ops[-1].operation)
+        given = [value for value, _ in run.given]
+        self.values = [*given, *(op.results[0] for op in run.ops)]
+        self.replaced: list[Op] = []
+        self.in_pieces: dict[int, list[tuple[ir.Value, Part]]] = {}
 
-    def write(self, strip: Strip) -> None:
-        """Computes the strip's rows and slides the window of their value."""
-        op = self.ops[strip.op]
-        with self.point, op.location:
-            rows = self._compute(op, self.dependences[strip.op], strip)
-            if strip.op == len(self.ops) - 1:
-                self.sink.append(rows)
-                return
-            kept = self._kept(strip)
-            value = Concat.create(kept, rows, axis=1).result if kept is not None else rows
-        self.windows[strip.op] = _Window(value, strip.window_first, strip.end)
+    def write(self, stretch: Stretch) -> int:
+        """Writes the strips of a stretch and returns in how many steps they run."""
+        assert stretch.pixels is not None
+        self.pieces: dict[int, tuple[ir.Value, int, int]] = {}
+        known = {value: self._known(value) for value in range(stretch.first)}
+        plan = plan_stretch(self.run.rows, stretch.first, stretch.end, stretch.pixels, known)
+        with ir.InsertionPoint(self.run.op(stretch.end - 1).operation):
+            for action in plan.actions:
+                self._act(action)
+            for sink in plan.sinks:
+                self._hand_on(sink, plan.left[sink], stretch.pieces_out)
+        self.replaced += [self.run.op(number) for number in range(stretch.first, stretch.end)]
+        return plan.steps
 
-    def _kept(self, strip: Strip) -> ir.Value | None:
-        """Rows of the last window that are needed again."""
-        if strip.window_first == strip.first:
-            return None
-        return _slice_rows(self.windows[strip.op], strip.window_first, strip.first)
+    def _known(self, value: int) -> list[Part]:
+        """The pieces of a tensor that was computed before: one, unless the stretch before left more."""
+        pieces = self.in_pieces.get(value)
+        if pieces is None:
+            pieces = [(self.values[value], Part(0, 0, self.run.rows.ops[value].rows.rows))]
+        return [self._remember(tensor, part.first, part.end, self._axis(value)) for tensor, part in pieces]
 
-    def _compute(self, op: Op, uses: Dependence, strip: Strip) -> ir.Value:
-        operands = [self._operand(value, uses[i], strip) if i in uses else value for i, value in enumerate(op.operands)]
+    def _axis(self, value: int) -> int:
+        return self.run.given[value][1] if value < len(self.run.given) else 1
+
+    def _remember(self, value: ir.Value, first: int, end: int, axis: int = 1) -> Part:
+        number = len(self.pieces)
+        self.pieces[number] = (value, first, axis)
+        return Part(number, first, end)
+
+    def _act(self, action: Action) -> None:
+        op = self.run.op(action.op)
+        with op.location:
+            parts = [self._rows(part) for part in action.parts]
+            self.pieces[action.made.piece] = (self._made(action, op, parts), action.made.first, 1)
+
+    def _made(self, action: Action, op: Op, parts: Sequence[ir.Value]) -> ir.Value:
+        if action.kind is Kind.JOIN:
+            return concatenate(parts, axis=1, apart=action.apart or None)
+        if action.kind is Kind.KEEP:
+            return Copy.create(parts[0]).result
+        uses = self.run.dependence(action.op)
+        strip = dict(zip(uses, parts, strict=True))
+        operands = [strip.get(i, value) for i, value in enumerate(op.operands)]
+        return self._compute(op, operands, uses, action.made)
+
+    def _rows(self, part: Part) -> ir.Value:
+        value, begin, axis = self.pieces[part.piece]
+        return _slice_rows(value, part.first - begin, part.end - begin, axis)
+
+    def _compute(self, op: Op, operands: Sequence[ir.Value], uses: Dependence, made: Part) -> ir.Value:
         if isinstance(op, Vertex):
             return self._vertex(op, operands)
         if isinstance(op, Pad):
-            return _pad(op, operands[0], uses[0], strip)
+            return _pad(op, operands[0], uses[0], made)
         if isinstance(op, Reshape):
-            return Reshape.create(*operands, shape=(op.shape[0], strip.end - strip.first, *op.shape[2:])).result
+            return Reshape.create(*operands, shape=(op.shape[0], made.rows, *op.shape[2:])).result
         if isinstance(op, Slice):
-            sizes = (op.sizes[0], strip.end - strip.first, *op.sizes[2:])
+            sizes = (op.sizes[0], made.rows, *op.sizes[2:])
             offsets = (op.offsets[0], 0, *op.offsets[2:])
             return Slice.create(*operands, offsets=offsets, sizes=sizes, strides=op.strides).result
         assert isinstance(op, Concat)
         return Concat.create(*operands, axis=op.axis).result
 
-    def _operand(self, value: ir.Value, rows: Rows, strip: Strip) -> ir.Value:
-        """The rows of an operand that the strip reads; rows of a border are not among them."""
-        total = tensor_of(value).shape[1]
-        begin = min(max(strip.first * rows.stride - rows.low, 0), total)
-        end = min(max((strip.end - 1) * rows.stride - rows.low + rows.window, 0), total)
-        whole = _Window(value, 0, total)
-        source = self.windows[self.number[value]] if value in self.number else whole
-        return _slice_rows(source, begin, end)
-
     def _vertex(self, op: Vertex, operands: Sequence[ir.Value]) -> ir.Value:
         key = (op.codelet, *(str(value.type) for value in operands))
         if key not in self.strip_codelets:
-            self.strip_codelets[key] = _clone_codelet(self.module, op.codelet, operands, len(self.strip_codelets))
+            self.strip_codelets[key] = self._clone_codelet(op.codelet, operands)
         name = self.strip_codelets[key]
-        results = [Tensor.parse(str(type_)) for type_ in codelets(self.module)[name].type.results]
+        results = [Tensor.parse(str(type_)) for type_ in self.codelets[name].type.results]
         return Vertex.create(*operands, codelet=Symbol(name), results=results).results[0]
 
+    def _clone_codelet(self, name: str, operands: Sequence[ir.Value]) -> str:
+        """The same codelet for other operand types; the types of its ops are inferred anew."""
+        source = self.codelets[name]
+        body = source.regions[0].blocks[0]
+        title = f"{name}_strip_{len(self.codelets)}"
+        with ir.InsertionPoint(self.module.body), source.location:
+            signature = ([value.type for value in operands], [_result_type(body, operands)])
+            codelet = func.FuncOp(title, signature, visibility="private")
+            with ir.InsertionPoint(codelet.add_entry_block()):
+                func.ReturnOp([_rebuild(body, codelet.arguments)])
+        self.codelets[title] = codelet
+        return title
+
+    def _hand_on(self, sink: int, left: Sequence[Part], pieces_out: bool) -> None:
+        """Puts a result together, unless the next stretch takes its pieces, and nobody else does."""
+        pieces = [(self._rows(part), part) for part in left]
+        if pieces_out and sink not in self.run.rows.leaves:
+            self.in_pieces[sink] = pieces
+            return
+        with self.run.op(sink).location:
+            joined = concatenate([value for value, _ in pieces], axis=1)
+        self.values[sink].replace_all_uses_with(joined)
+        self.values[sink] = joined
+
     def finish(self) -> None:
-        """Puts the sink's strips together and removes the whole ops."""
-        last = self.ops[-1]
-        with self.point, last.location:
-            joined = concatenate(self.sink, axis=1)
-        last.results[0].replace_all_uses_with(joined)
-        for op in reversed(self.ops):
+        """Removes what was replaced."""
+        for op in reversed(self.replaced):
             op.operation.erase()
 
 
-def _slice_rows(window: _Window, first: int, end: int) -> ir.Value:
-    if (first, end) == (window.first, window.end):
-        return window.value
-    shape = tensor_of(window.value).shape
+def _slice_rows(value: ir.Value, first: int, end: int, axis: int = 1) -> ir.Value:
+    shape = tensor_of(value).shape
+    if (first, end) == (0, shape[axis]):
+        return value
     return Slice.create(
-        window.value,
-        offsets=(0, first - window.first, *(0 for _ in shape[2:])),
-        sizes=(shape[0], end - first, *shape[2:]),
+        value,
+        offsets=tuple(first if i == axis else 0 for i in range(len(shape))),
+        sizes=tuple(end - first if i == axis else size for i, size in enumerate(shape)),
         strides=(1,) * len(shape),
     ).result
 
 
-def _pad(op: Pad, value: ir.Value, rows: Rows, strip: Strip) -> ir.Value:
+def _pad(op: Pad, value: ir.Value, rows: Rows, made: Part) -> ir.Value:
     """The strip's share of the border: rows above the first and below the last row, and all at the sides."""
-    above = max(rows.low - strip.first, 0)
-    below = strip.end - strip.first - above - tensor_of(value).shape[1]
+    above = max(rows.low - made.first, 0)
+    below = made.rows - above - tensor_of(value).shape[1]
     low, high = (op.low[0], above, *op.low[2:]), (op.high[0], below, *op.high[2:])
     return Pad.create(value, low=low, high=high, interior=op.interior, value=op.value).result
-
-
-def _clone_codelet(module: ir.Module, name: str, operands: Sequence[ir.Value], number: int) -> str:
-    """The same codelet for other operand types; the types of its ops are inferred anew."""
-    source = codelets(module)[name]
-    body = source.regions[0].blocks[0]
-    title = f"{name}_strip_{number}"
-    probe = _result_type(body, operands)
-    with ir.InsertionPoint(module.body), source.location:
-        codelet = func.FuncOp(title, ([value.type for value in operands], [probe]), visibility="private")
-        with ir.InsertionPoint(codelet.add_entry_block()):
-            func.ReturnOp([_rebuild(body, codelet.arguments)])
-    return title
 
 
 def _result_type(body: ir.Block, operands: Sequence[ir.Value]) -> ir.Type:

@@ -40,7 +40,8 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
     normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
-        Stage("vertices", ",".join(filter(None, ["ipu-fuse", stream]))),
+        Stage("vertices", "ipu-fuse"),
+        *([Stage("strips", stream)] if stream else []),
         Stage("memory", f"{_inplace(alignment, sums)},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
     )

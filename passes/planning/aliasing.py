@@ -25,6 +25,7 @@ class Role(Enum):
     RESHAPE = "reshape"
     PAD = "pad"
     CONCAT = "concat"
+    COPY = "copy"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Step:
     """One operation of the program, in the order of execution.
 
     `places` is, for a slice, the slice; for padding and concatenation, the slice of the result that each operand
-    becomes: (offsets, sizes, strides). `updatable` are the operands whose bytes result 0 may take, best first.
+    becomes: (offsets, sizes, strides); operands that stay `apart` are copied there. `updatable` are the operands whose
+    bytes result 0 may take, best first.
     """
 
     role: Role
@@ -49,6 +51,7 @@ class Step:
     results: tuple[int, ...]
     places: tuple[Place, ...] = ()
     updatable: tuple[int, ...] = ()
+    apart: bool = False
 
 
 @dataclass
@@ -103,9 +106,13 @@ class _Planner:
         self.storages: dict[int, Storage] = {}
         self.storage_of: dict[int, int] = {}
         self.copies: set[tuple[int, int]] = set()
+        self.kept_apart: set[int] = set()
         self.in_place: dict[int, int] = {}
         self.refusals: list[Refusal] = []
         self.last_read = _last_reads(steps, self.returned)
+        self.gathered_from = _gather_starts(steps)
+        self.begin: dict[int, int] = {}
+        self.number = 0
         for value, tensor in enumerate(tensors):
             if tensor.read_only:
                 self._open(value)
@@ -121,10 +128,13 @@ class _Planner:
         )
 
     def visit(self, number: int, step: Step) -> None:
+        self.number = number
         if step.role is Role.COMPUTE:
             self._compute(number, step)
         elif step.role in (Role.SLICE, Role.RESHAPE):
             self._view(number, step)
+        elif step.role is Role.COPY:
+            self._copy(number, step)
         else:
             self._gather(number, step)
 
@@ -134,6 +144,7 @@ class _Planner:
         storage = Storage(tensor.shape, tensor.dtype, tensor.read_only, {value: Region.all_of(tensor.shape)})
         self.storages[value] = storage
         self.storage_of[value] = value
+        self.begin[value] = self.number
         return storage
 
     def _storage(self, value: int) -> Storage:
@@ -168,6 +179,8 @@ class _Planner:
             return "it is still read later"
         if any(value != source and value in storage.members for value in step.reads):
             return "the same vertex reads the buffer in another way, too"
+        if self.begin.get(self.storage_of[source], 0) < self.gathered_from.get(result, 0):
+            return "the buffer that the result becomes part of would be alive earlier"
         return None
 
     def _join(self, value: int, neighbour: int, region: Region) -> None:
@@ -190,13 +203,20 @@ class _Planner:
         self._open(result)
         self.copies.add((number, 0))
 
+    def _copy(self, number: int, step: Step) -> None:
+        """The result is kept apart on purpose: its buffer never becomes part of another one."""
+        (result,) = step.results
+        self._open(result)
+        self.copies.add((number, 0))
+        self.kept_apart.add(result)
+
     def _gather(self, number: int, step: Step) -> None:
         """Operands are produced inside the result's memory where they can, and copied there where not."""
         (result,) = step.results
         self._open(result)
         for i, (source, place) in enumerate(zip(step.reads, step.places, strict=True)):
             target = Region.all_of(self.tensors[result].shape).slice(*place)
-            reason = self._cannot_move(source, result, target)
+            reason = "the operands stay apart" if step.apart else self._cannot_move(source, result, target)
             if reason is None:
                 self._move(source, result, target)
             else:
@@ -209,6 +229,8 @@ class _Planner:
         region = storage.members[source]
         if storage.read_only:
             return "it is an input of the network or a parameter"
+        if self.storage_of[source] in self.kept_apart:
+            return "it is a copy that is kept apart"
         if self.storage_of[source] == self.storage_of[result]:
             return "it already lies in that buffer"
         if self.returned & storage.members.keys():
@@ -221,6 +243,7 @@ class _Planner:
 
     def _move(self, source: int, result: int, target: Region) -> None:
         key = self.storage_of[source]
+        self.begin[result] = min(self.begin[result], self.begin[key])
         for value, inner in self.storages.pop(key).members.items():
             placed = target.place(inner, self.granularity)
             assert placed is not None
@@ -231,3 +254,19 @@ def _last_reads(steps: Sequence[Step], returned: set[int]) -> dict[int, int]:
     """The last step that reads each value; results of the network are read after the last step."""
     last = {value: number for number, step in enumerate(steps) for value in step.reads}
     return last | {value: len(steps) for value in returned}
+
+
+def _gather_starts(steps: Sequence[Step]) -> dict[int, int]:
+    """For each value that becomes part of a larger buffer: the first step that computes anything inside of that."""
+    producer = {value: number for number, step in enumerate(steps) for value in step.results}
+    starts: dict[int, int] = {}
+    for number, step in enumerate(steps):
+        if step.role in (Role.CONCAT, Role.PAD):
+            inner = [starts.get(value, producer.get(value, number)) for value in step.reads]
+            starts[step.results[0]] = min(inner)
+    outer: dict[int, int] = {}
+    for step in reversed(steps):
+        if step.role in (Role.CONCAT, Role.PAD):
+            start = outer.get(step.results[0], starts[step.results[0]])
+            outer |= {value: min(start, outer.get(value, start)) for value in step.reads}
+    return outer

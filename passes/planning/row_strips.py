@@ -1,14 +1,24 @@
 """Which rows of each tensor are computed when, if a part of the graph runs strip by strip. Knows nothing of MLIR.
 
 Every tensor has rows; an op computes result row j from the rows [j * stride - low, j * stride - low + window) of an
-operand. Step by step the last op gets its next rows, and every other op exactly the rows that those need and that were
-not computed before: nothing is computed twice. What is still needed later stays in a window that slides over the rows.
+operand. The plan pulls: the results of the part are asked for a few rows at a time, an op that lacks rows asks for
+exactly those, and computes them in strips of at most its grain. Nothing is computed twice.
+
+What is computed lies in pieces, each some consecutive rows of one tensor. An op reads rows of one piece; where it needs
+rows of several, they are joined to a new piece first, without the rows that nobody needs any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+WHOLE = 1 << 40
+"""A grain without limit."""
+
+LONG_GAP = 8
+"""So many strips must run between two uses of a piece before its last rows are kept apart from the rest."""
 
 
 @dataclass(frozen=True)
@@ -29,58 +39,178 @@ class RowUse:
 
 @dataclass(frozen=True)
 class RowOp:
-    """An op of the region. Its result is the value of the same number as the op."""
+    """An op. Its result is the value of the same number as the op."""
 
     rows: int
     uses: tuple[RowUse, ...]
-    """Operands that have rows; values outside of the region have negative numbers."""
+    """Operands that have rows, by the number of their value."""
     inner_rows: int | None = None
     """For padding, the operand's rows: rows above and below them are never computed on their own."""
+    grain: int = WHOLE
+    """The most rows that are computed at once."""
 
 
 @dataclass(frozen=True)
-class Strip:
-    """One step for one op: it computes rows [first, end); afterwards its value holds rows [kept, end)."""
+class Part:
+    """Rows [first, end) of a tensor, in the piece of this number."""
 
-    op: int
+    piece: int
     first: int
     end: int
-    window_first: int
-    """The value's window during this step covers [window_first, end)."""
+
+    @property
+    def rows(self) -> int:
+        return self.end - self.first
 
 
-def plan_strips(ops: Sequence[RowOp], count: int) -> list[list[Strip]]:
-    """For each of `count` steps the strips in order; only ops that compute rows in the step are listed.
+class Kind(Enum):
+    """What an action does."""
 
-    The last op is the sink, whose rows are divided among the steps as evenly as whole rows allow.
+    COMPUTE = "compute"
+    """Computes the rows from one part of each operand that has rows."""
+    JOIN = "join"
+    """Puts parts of one tensor together."""
+    KEEP = "keep"
+    """Copies the rows that are needed later, so that the rest of their piece can be given up."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """Makes a new piece: rows [first, end) of value `op`."""
+
+    kind: Kind
+    op: int
+    made: Part
+    parts: tuple[Part, ...]
+    apart: bool = False
+    """The parts are copied, and none is computed inside of the new piece."""
+
+
+Pieces = Mapping[int, Sequence[Part]]
+"""Value -> its pieces, in the order of their rows."""
+
+
+def plan_strips(
+    ops: Sequence[RowOp],
+    pieces: Pieces,
+    sinks: Sequence[int],
+    steps: int,
+    later: Iterable[int] = (),
+    kept: float = 0.5,
+) -> tuple[list[Action], dict[int, list[Part]]]:
+    """Computes all rows of the `sinks` in `steps` steps; returns the actions, and the pieces of every value then.
+
+    `pieces` holds the values that are known before, as a whole. Of sinks, and of values in `later`, no row is given up.
+    Rows that are kept for long are copied out of their piece if they are at most the share `kept` of it.
     """
-    ends = [_ends(ops, -(-(step + 1) * ops[-1].rows // count)) for step in range(count)]
-    steps, previous = [], [0] * len(ops)
-    for current in ends:
-        first = _all_first_needed(ops, previous)
-        steps.append(
-            [Strip(op, previous[op], current[op], first[op]) for op in range(len(ops)) if current[op] > previous[op]]
-        )
-        previous = current
-    return steps
+    puller = Puller(ops, pieces, {*sinks, *later})
+    for step in range(steps):
+        puller.pull_share(sinks, step + 1, steps)
+    return keep_apart(puller.actions, puller.numbers, kept), puller.pieces
 
 
-def _ends(ops: Sequence[RowOp], sink_end: int) -> list[int]:
-    """Up to which row each op must be computed so that the sink has `sink_end` rows."""
-    ends = [0] * len(ops)
-    ends[-1] = sink_end
-    for op in (op for op in reversed(range(len(ops))) if ends[op] > 0):
-        ends[op] = _with_border(ops[op], ends[op])
-        for use in _inner_uses(ops[op]):
-            ends[use.value] = max(ends[use.value], use.needed(0, ends[op], ops[use.value].rows)[1])
-    return ends
+class Puller:
+    """The state of a plan in the making: how far every value is computed, and in which pieces its rows lie."""
+
+    def __init__(self, ops: Sequence[RowOp], pieces: Pieces, wanted_later: set[int]) -> None:
+        self.ops, self.wanted_later = ops, wanted_later
+        self.pieces = {value: list(parts) for value, parts in pieces.items()}
+        self.done = [pieces[value][-1].end if pieces.get(value) else 0 for value in range(len(ops))]
+        self.readers, self.deepest_first = _readers(ops), _deepest_first(ops)
+        self.actions: list[Action] = []
+        self.numbers = 1 + max((part.piece for parts in pieces.values() for part in parts), default=-1)
+
+    def pull_share(self, sinks: Sequence[int], step: int, steps: int) -> None:
+        """Brings every sink to its share of rows after `step` of `steps` steps."""
+        for sink in sinks:
+            self._pull(sink, share(self.ops[sink], step, steps))
+
+    def _pull(self, sink: int, end: int) -> None:
+        """Computes `sink` up to row `end`, and before it whatever that needs."""
+        asked = [(sink, end)]
+        while asked:
+            op, end = asked[-1]
+            if self.done[op] >= end:
+                asked.pop()
+                continue
+            stop = with_border(self.ops[op], min(self.done[op] + self.ops[op].grain, end))
+            lacking = self._lacking(op, stop)
+            if lacking is not None:
+                asked.append(lacking)
+            else:
+                self._compute(op, stop)
+
+    def _lacking(self, op: int, stop: int) -> tuple[int, int] | None:
+        """An operand whose rows are not all there, and up to which row they are needed.
+
+        What takes the longest chain of ops comes first, so that what is quickly made is not made too early.
+        """
+        for use in self.deepest_first[op]:
+            end = use.needed(self.done[op], stop, self.ops[use.value].rows)[1]
+            if self.done[use.value] < end:
+                return use.value, end
+        return None
+
+    def _compute(self, op: int, stop: int) -> None:
+        first = self.done[op]
+        needs = [(use.value, *use.needed(first, stop, self.ops[use.value].rows)) for use in self.ops[op].uses]
+        parts = tuple(self._part(*need) for need in needs)
+        self._make(Kind.COMPUTE, op, first, stop, parts)
+        self.done[op] = stop
+
+    def _make(self, kind: Kind, op: int, first: int, end: int, parts: tuple[Part, ...]) -> Part:
+        made = Part(self.numbers, first, end)
+        self.numbers += 1
+        self.actions.append(Action(kind, op, made, parts))
+        self.pieces.setdefault(op, []).append(made)
+        return made
+
+    def _part(self, value: int, first: int, end: int) -> Part:
+        """Rows [first, end) of a value in one piece."""
+        pieces = self.pieces[value]
+        touched = [piece for piece in pieces if piece.first < end and piece.end > first]
+        if len(touched) == 1:
+            return replace(touched[0], first=first, end=end)
+        needed = self.first_needed(value)
+        parts = tuple(replace(piece, first=max(piece.first, min(needed, first))) for piece in touched)
+        rest = [piece for piece in pieces if piece not in touched]
+        joined = self._make(Kind.JOIN, value, parts[0].first, parts[-1].end, parts)
+        self.pieces[value] = sorted([*rest, joined], key=lambda piece: piece.first)
+        return replace(joined, first=first, end=end)
+
+    def first_needed(self, value: int) -> int:
+        """The first row of a value that is still read, by what is computed so far."""
+        if value in self.wanted_later:
+            return 0
+        return min((self._next_read(reader, use) for reader, use in self.readers[value]), default=self.done[value])
+
+    def _next_read(self, reader: int, use: RowUse) -> int:
+        done, rows = self.done[reader], self.ops[use.value].rows
+        return use.needed(done, done + 1, rows)[0] if done < self.ops[reader].rows else rows
 
 
-def _inner_uses(op: RowOp) -> list[RowUse]:
-    return [use for use in op.uses if use.value >= 0]
+def _readers(ops: Sequence[RowOp]) -> list[list[tuple[int, RowUse]]]:
+    readers: list[list[tuple[int, RowUse]]] = [[] for _ in ops]
+    for number, op in enumerate(ops):
+        for use in op.uses:
+            readers[use.value].append((number, use))
+    return readers
 
 
-def _with_border(op: RowOp, end: int) -> int:
+def _deepest_first(ops: Sequence[RowOp]) -> list[list[RowUse]]:
+    """The uses of each op, ordered by the longest chain of ops that leads to them."""
+    depth: list[int] = []
+    for op in ops:
+        depth.append(1 + max((depth[use.value] for use in op.uses), default=0))
+    return [sorted(op.uses, key=lambda use: -depth[use.value]) for op in ops]
+
+
+def share(op: RowOp, step: int, steps: int) -> int:
+    """How many rows a sink has after `step` of `steps` steps: as even as whole rows allow."""
+    return with_border(op, -(-step * op.rows // steps))
+
+
+def with_border(op: RowOp, end: int) -> int:
     """For padding: at least one row of the operand, and all of the lower border together with the last of them."""
     if op.inner_rows is None:
         return end
@@ -88,29 +218,52 @@ def _with_border(op: RowOp, end: int) -> int:
     return op.rows if end >= low + op.inner_rows else max(end, low + 1)
 
 
-def window_rows(ops: Sequence[RowOp], count: int) -> list[int]:
-    """The most rows that each value holds at once."""
-    most = [0] * len(ops)
-    for step in plan_strips(ops, count):
-        for strip in step:
-            most[strip.op] = max(most[strip.op], strip.end - strip.window_first)
-    return most
+def keep_apart(actions: Sequence[Action], numbers: int, share_kept: float) -> list[Action]:
+    """Adds actions that keep the last rows of a piece when nothing else of it is needed for long; see `LONG_GAP`.
+
+    They are at most `share_kept` of the piece. New pieces get the numbers from `numbers` on.
+    """
+    uses: dict[int, list[tuple[int, Part]]] = {}
+    for time, action in enumerate(actions):
+        for part in action.parts:
+            uses.setdefault(part.piece, []).append((time, part))
+    kept: dict[int, list[Action]] = {}
+    renamed: dict[tuple[int, int], int] = {}
+    for time, action in enumerate(actions):
+        found = _kept_part(action.made, [(time, action.made), *uses.get(action.made.piece, [])], share_kept)
+        if found is None:
+            continue
+        when, part = found
+        kept.setdefault(when, []).append(Action(Kind.KEEP, action.op, replace(part, piece=numbers), (part,)))
+        renamed |= {(after, part.piece): numbers for after, _ in uses[part.piece] if after > when}
+        numbers += 1
+    together = _joined_apart(actions) if share_kept > 0.5 else actions
+    return [
+        one for time, action in enumerate(together) for one in (_renamed(action, time, renamed), *kept.get(time, []))
+    ]
 
 
-def steady_windows(ops: Sequence[RowOp], count: int) -> tuple[list[int], list[int]]:
-    """Rows that each value holds, and rows that each op computes, in a step half-way: `window_rows` for the hasty."""
-    middle = count // 2
-    before = _ends(ops, -(-middle * ops[-1].rows // count))
-    after = _ends(ops, -(-(middle + 1) * ops[-1].rows // count))
-    first = _all_first_needed(ops, before)
-    return [b - a for a, b in zip(first, after, strict=True)], [b - a for a, b in zip(before, after, strict=True)]
+def _joined_apart(actions: Sequence[Action]) -> list[Action]:
+    """Joins whose parts were computed long before copy them: the room for all of them is not needed as early."""
+    made = {action.made: time for time, action in enumerate(actions)}
+    return [
+        replace(action, apart=True)
+        if action.kind is Kind.JOIN and any(time - made.get(part, time) > LONG_GAP for part in action.parts)
+        else action
+        for time, action in enumerate(actions)
+    ]
 
 
-def _all_first_needed(ops: Sequence[RowOp], ends: Sequence[int]) -> list[int]:
-    """The first row of each value that an op still reads once all ops have been computed up to `ends`."""
-    first = list(ends)
-    for op, reader in ((op, reader) for op, reader in enumerate(ops) if ends[op] < reader.rows):
-        for use in _inner_uses(reader):
-            needed = use.needed(ends[op], ends[op] + 1, ops[use.value].rows)[0]
-            first[use.value] = min(first[use.value], needed)
-    return first
+def _kept_part(made: Part, uses: Sequence[tuple[int, Part]], share_kept: float) -> tuple[int, Part] | None:
+    """After which action to keep which rows of a piece: a small enough share, and none that are used soon."""
+    for i in range(1, len(uses)):
+        (before, _), (after, _) = uses[i - 1], uses[i]
+        first, end = min(part.first for _, part in uses[i:]), max(part.end for _, part in uses[i:])
+        if after - before > LONG_GAP and end - first <= share_kept * made.rows:
+            return before, Part(made.piece, first, end)
+    return None
+
+
+def _renamed(action: Action, time: int, renamed: Mapping[tuple[int, int], int]) -> Action:
+    parts = tuple(replace(part, piece=renamed.get((time, part.piece), part.piece)) for part in action.parts)
+    return replace(action, parts=parts)

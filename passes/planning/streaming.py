@@ -1,134 +1,175 @@
-"""Which stretches of a graph to run in strips of rows, and in how many: the least peak first, then the least effort.
+"""Which stretches of a graph to run in strips of rows, and how narrow: the cheapest way to stay below a peak.
 
-Works on a run of row-wise ops in program order, see `row_strips.py`. A stretch begins and ends where one single value
-is alive, so its memory is that value before, the one behind, and the windows in between.
+Works on a run of row-wise ops in program order, see `row_strips.py`. Between two stretches tensors are whole, or lie in
+pieces that the next stretch gives up one by one. The cost of strips is time: each is one more dispatch and reads its
+weights again, and rows that several pieces hold are copied.
+
+Stretches are first judged by bounds, which are quick to find. Those that a cover needs are planned in earnest, until a
+cover is found of which everything is known.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
-from pyipu.passes.planning.row_strips import RowOp, RowUse, steady_windows
+from pyipu.passes.planning.row_run import RowRun
+from pyipu.passes.planning.strip_bounds import PIXELS, StripBounds
+from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch, sample_pieces
 
-LONGEST = 14
+LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
 
-
-@dataclass(frozen=True)
-class StreamOp:
-    """A row-wise op; its rows and uses as in `RowOp`, the values it reads numbered within the run."""
-
-    rows: RowOp
-    row_bytes: int
-    """Bytes of one row of the result."""
-    row_pixels: int
-    weight_bytes: int
-    owner: int | None = None
-    """The padding or concatenation inside of which the result is produced."""
-
-    @property
-    def bytes(self) -> int:
-        return self.rows.rows * self.row_bytes
+PATIENCE = 48
+"""So many stretches are planned in earnest; from then on bounds are believed."""
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Ops [first, end) of the run, in `count` strips; a count of 1 means that they run whole."""
+    """Ops [first, end) of the run, whole or in strips of at least `pixels` pixels."""
 
     first: int
     end: int
-    count: int
     peak: int
     """Estimated bytes alive at most."""
-    effort: int
-    """Strips times ops: each is one more dispatch."""
+    cost: float
+    """Microseconds that the strips take longer than the whole ops, by estimate."""
+    pixels: int | None = None
+    pieces_in: bool = False
+    """What it reads lies in pieces that are given up one by one."""
+    pieces_out: bool = False
+    """What it computes stays in pieces, for a stretch that takes it so."""
+    exact: bool = False
+    """Peak and cost are those of a plan, and no bounds."""
+
+    @property
+    def in_strips(self) -> bool:
+        return self.pixels is not None
+
+    @property
+    def before(self) -> Boundary:
+        """Where it begins, and how narrow the strips are that left the pieces there."""
+        return self.first, self.pixels if self.pieces_in else None
+
+    @property
+    def behind(self) -> Boundary:
+        return self.end, self.pixels if self.pieces_out else None
 
 
-def choose_stretches(ops: Sequence[StreamOp], cuts: Sequence[int], input_bytes: int, pixels: int) -> list[Stretch]:
-    """The stretches that cover the run up to the last cut.
+Boundary = tuple[int, int | None]
 
-    `cuts` are the positions behind which only that op's value is alive; `input_bytes` is what the run reads from
-    outside; a strip of an op with large weights has at least `pixels` pixels.
+
+Cover = tuple[Stretch, ...]
+"""Stretches that follow each other from the first op of a run to the last."""
+
+
+def choose_stretches(run: RowRun, enough: int, free_only: bool) -> Cover:
+    """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak.
+
+    With `free_only` only strips are tried that are wide enough to cost no time.
     """
-    bounds = [-1, *cuts]
-    options = {
-        (i, j): list(_options(ops, bounds[i] + 1, bounds[j] + 1, i + 1 == j, input_bytes, pixels))
-        for j in range(1, len(bounds))
-        for i in range(max(0, j - LONGEST), j)
-    }
-    peak = _least_peak(options, len(bounds))
-    return _least_effort(options, len(bounds), peak)
+    return _planner(run, free_only).cover(enough)
 
 
-def _least_peak(options: dict[tuple[int, int], list[Stretch]], bounds: int) -> int:
-    best = [0] + [-1] * (bounds - 1)
-    for (i, j), stretches in options.items():
-        for stretch in stretches:
-            peak = max(best[i], stretch.peak)
-            best[j] = peak if best[j] < 0 else min(best[j], peak)
-    return best[-1]
+class _Planner:
+    """The stretches of a run; what was once planned in earnest is kept for the next cover."""
+
+    def __init__(self, run: RowRun, free_only: bool) -> None:
+        self.run = run
+        self.options = list(_options(run, free_only))
+        self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
+
+    def cover(self, enough: int) -> Cover:
+        for _ in range(PATIENCE):
+            cover = _cover(self.options, self.run, enough)
+            unknown = [stretch for stretch in cover if not stretch.exact]
+            if not unknown:
+                return cover
+            for stretch in unknown:
+                self._plan(stretch)
+        return _cover(self.options, self.run, enough)
+
+    def _plan(self, stretch: Stretch) -> None:
+        number = self.numbers[stretch]
+        self.options[number] = planned(self.run, stretch)
+        self.numbers[self.options[number]] = number
 
 
-def _least_effort(options: dict[tuple[int, int], list[Stretch]], bounds: int, peak: int) -> list[Stretch]:
-    """The cheapest cover none of whose stretches is above `peak`."""
-    best: list[tuple[float, list[Stretch]]] = [(0, [])] + [(math.inf, [])] * (bounds - 1)
-    for (i, j), stretches in options.items():
-        effort, before = best[i]
-        for stretch in (s for s in stretches if s.peak <= peak and effort + s.effort < best[j][0]):
-            best[j] = (effort + stretch.effort, [*before, stretch])
-    return best[-1][1]
+@lru_cache(maxsize=8)
+def _planner(run: RowRun, free_only: bool) -> _Planner:
+    """One planner for all covers of a run: a budget asks for several."""
+    return _Planner(run, free_only)
 
 
-def _options(
-    ops: Sequence[StreamOp], first: int, end: int, single: bool, input_bytes: int, pixels: int
-) -> Iterator[Stretch]:
-    """Ways to run the ops of one stretch: whole if it is between neighbouring cuts, and in more or fewer strips."""
-    outside = ops[first - 1].bytes if first > 0 else input_bytes
-    if single:
-        yield Stretch(first, end, 1, outside + _peak_whole(ops, first, end), 0)
-    inside = [_inside(op.rows, first) for op in ops[first:end]]
-    if end - first < 2:
+def _options(run: RowRun, free_only: bool) -> Iterator[Stretch]:
+    """All stretches between two cuts, ordered by their end."""
+    cuts = run.cuts
+    widths = [StripBounds(run, pixels) for pixels in (PIXELS[:1] if free_only else PIXELS)]
+    pieces = ((False, False),) if free_only else ((False, False), (False, True), (True, False), (True, True))
+    for j in range(1, len(cuts)):
+        whole = run.whole_peak(cuts[j - 1], cuts[j])
+        yield Stretch(cuts[j - 1], cuts[j], whole, 0.0, exact=True)
+        starts = cuts[max(0, j - LONGEST) : j]
+        in_strips = (stretch for bounds in widths for stretch in _in_strips(bounds, starts, cuts[j]))
+        yield from (_shared(run, stretch, *ends) for stretch in in_strips for ends in pieces)
+
+
+def _in_strips(bounds: StripBounds, starts: Sequence[int], end: int) -> Iterator[Stretch]:
+    if bounds.grains[end - 1] >= bounds.run.ops[end - 1].rows.rows:
         return
-    total = inside[-1].rows
-    for count in dict.fromkeys(-(-total // rows) for rows in (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 28)):
-        windows, computed = steady_windows(inside, count)
-        if count > 1 and _is_wide_enough(ops[first:end], computed, pixels):
-            peak = outside + _peak_in_strips(ops, first, end, windows)
-            yield Stretch(first, end, count, peak, count * (end - first))
+    windows, costs = bounds.windows(starts[0], end), bounds.costs(starts[0], end)
+    for first in (first for first in starts if end - first > 1):
+        held, cost = int(windows[first - starts[0]]), float(costs[first - starts[0]])
+        yield Stretch(first, end, held, cost, bounds.pixels)
 
 
-def _inside(op: RowOp, first: int) -> RowOp:
-    """The op with its uses numbered from the start of the stretch."""
-    uses = tuple(RowUse(use.value - first, use.window, use.stride, use.low) for use in op.uses)
-    return RowOp(op.rows, uses, op.inner_rows)
+def _shared(run: RowRun, stretch: Stretch, pieces_in: bool, pieces_out: bool) -> Stretch:
+    """With what is alive around the stretch: while pieces come in as others go out, the larger of both."""
+    stays, dies, made = run.boundary_bytes(stretch.first, stretch.end)
+    around = max(dies, made) if pieces_in and pieces_out else dies + made
+    return replace(stretch, peak=stretch.peak + stays + around, pieces_in=pieces_in, pieces_out=pieces_out)
 
 
-def _is_wide_enough(ops: Sequence[StreamOp], computed: Sequence[int], pixels: int) -> bool:
-    """Every strip of an op with weights has enough pixels to make up for reading the weights again."""
-    return all(op.weight_bytes == 0 or rows * op.row_pixels >= pixels for op, rows in zip(ops, computed, strict=True))
+def planned(run: RowRun, stretch: Stretch) -> Stretch:
+    """The stretch with the peak and the cost of its plan."""
+    assert stretch.pixels is not None
+    known = sample_pieces(run, stretch.first, stretch.pixels if stretch.pieces_in else None)
+    plan = plan_stretch(run, stretch.first, stretch.end, stretch.pixels, known)
+    peak = plan_peak(run, plan, stretch.first, known, stretch.pieces_in, stretch.pieces_out)
+    cost = plan_cost(run, plan, stretch.first, stretch.end)
+    return replace(stretch, peak=peak, cost=cost, exact=True)
 
 
-def _peak_whole(ops: Sequence[StreamOp], first: int, end: int) -> int:
-    """The most bytes that values of the stretch take at once when each is whole."""
-    last = {i: i for i in range(first, end)}
-    last |= {use.value: i for i in range(first, end) for use in ops[i].rows.uses if use.value >= first}
-    begins = {i: i for i in range(first, end)}
-    for i in range(first, end):
-        owner = ops[i].owner
-        if owner is not None and owner < end:
-            begins[owner] = min(begins[owner], i)
-    owned = [i for i in range(first, end) if (ops[i].owner or end) < end]
-    alive = [i for i in range(first, end) if i not in owned]
-    return max(sum(ops[i].bytes for i in alive if begins[i] <= step <= last[i]) for step in range(first, end))
+def _cover(options: Sequence[Stretch], run: RowRun, enough: int) -> Cover:
+    return _cheapest(options, max(enough, _least_peak(options, run)), run)
 
 
-def _peak_in_strips(ops: Sequence[StreamOp], first: int, end: int, windows: Sequence[int]) -> int:
-    """The sink as a whole, the windows, and once more the largest of them, while its rows are handed on."""
-    held = [
-        ops[first + i].row_bytes * rows
-        for i, rows in enumerate(windows[:-1])
-        if ops[first + i].owner is None or (ops[first + i].owner or 0) >= end
-    ]
-    return ops[end - 1].bytes + sum(held) + max(held, default=0)
+def _least_peak(options: Sequence[Stretch], run: RowRun) -> int:
+    """The least peak of any cover; pieces at a cut are as wide as the strips on both sides of it."""
+    best: dict[Boundary, float] = {(run.cuts[0], None): 0.0}
+    for stretch in options:
+        peak = max(best.get(stretch.before, math.inf), stretch.peak)
+        best[stretch.behind] = min(best.get(stretch.behind, math.inf), peak)
+    return int(best[run.cuts[-1], None])
+
+
+def _cheapest(options: Sequence[Stretch], limit: int, run: RowRun) -> Cover:
+    """The cheapest cover none of whose stretches is above `limit` bytes."""
+    best: dict[Boundary, tuple[float, Stretch | None]] = {(run.cuts[0], None): (0.0, None)}
+    for stretch in (stretch for stretch in options if stretch.peak <= limit):
+        before = best.get(stretch.before, (math.inf, None))[0]
+        if before + stretch.cost < best.get(stretch.behind, (math.inf, None))[0]:
+            best[stretch.behind] = (before + stretch.cost, stretch)
+    return _trace(best, run)
+
+
+def _trace(best: dict[Boundary, tuple[float, Stretch | None]], run: RowRun) -> Cover:
+    """The stretches of the best cover, from the last one back to the first."""
+    cover: list[Stretch] = []
+    stretch = best[run.cuts[-1], None][1]
+    while stretch is not None:
+        cover.insert(0, stretch)
+        stretch = best[stretch.before][1]
+    return tuple(cover)

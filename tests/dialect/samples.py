@@ -138,6 +138,7 @@ _MOVEMENT = [
     sample("concat", "2xi1", "3xi1", axis=0),
     sample("slice", "5x6xf32", offsets=(1, 0), sizes=(2, 3), strides=(1, 2)),
     sample("slice", "7xui8", offsets=(6,), sizes=(1,), strides=(3,)),
+    sample("copy", "2x3xf32"),
     sample("pad", "2x3xf32", low=(1, 0), high=(0, 2), interior=(0, 0), value=-1.5),
     sample("pad", "2x3xf32", low=(0, 1), high=(0, 0), interior=(2, 1)),
     sample("pad", "3xf16", low=(1,), high=(1,), interior=(0,), value=float("-inf")),

@@ -50,3 +50,42 @@ func.func @main(%x: tensor<1x4xf32>) -> (tensor<1x4xf32>, tensor<1x4xf32>) {
   %2 = "ipu.softmax"(%0) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
   return %1, %2 : tensor<1x4xf32>, tensor<1x4xf32>
 }
+
+// -----
+
+// A copy has memory of its own, also where its result becomes part of a larger buffer.
+// CHECK: ipu.allocate"() {size = 16 : i64, space = "arena"}
+// CHECK: ipu.execute"(%arg0, %[[KEPT:.*]]) {codelet = @copy
+// CHECK: ipu.execute"(%[[KEPT]], %{{.*}}) {codelet = @copy
+// REMARK: no alias with {{.*}}: it is a copy that is kept apart
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x8xf32> {
+  %0 = "ipu.copy"(%x) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.exp"(%x) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = "ipu.concat"(%0, %1) {axis = 1 : i64} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x8xf32>
+  return %2 : tensor<1x8xf32>
+}
+
+// -----
+
+// Operands that stay apart are copied, though they could be computed inside of the concatenation.
+// CHECK-COUNT-2: codelet = @copy
+// REMARK: no alias with {{.*}}: the operands stay apart
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x8xf32> {
+  %0 = "ipu.exp"(%x) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %2 = "ipu.concat"(%0, %1) {axis = 1 : i64, apart = true} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x8xf32>
+  return %2 : tensor<1x8xf32>
+}
+
+// -----
+
+// A result does not take bytes that would make the buffer that it becomes part of alive earlier.
+// REMARK: no alias with {{.*}}: the buffer that the result becomes part of would be alive earlier
+func.func @main(%x: tensor<1x4xf32>) -> tensor<1x8xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.reduce_sum"(%x) {axes = array<i64: 1>, keep = true} : (tensor<1x4xf32>) -> tensor<1x1xf32>
+  %2 = "ipu.broadcast"(%1) {shape = array<i64: 1, 4>} : (tensor<1x1xf32>) -> tensor<1x4xf32>
+  %3 = "ipu.relu"(%0) : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %4 = "ipu.concat"(%3, %2) {axis = 1 : i64} : (tensor<1x4xf32>, tensor<1x4xf32>) -> tensor<1x8xf32>
+  return %4 : tensor<1x8xf32>
+}

@@ -1,11 +1,13 @@
-// RUN: pyipu-opt %s --split-input-file "--pass-pipeline=ipu-fuse,ipu-stream{pixels=1}" | filecheck %s
+// RUN: pyipu-opt %s --split-input-file "--pass-pipeline=ipu-fuse,ipu-stream{peak=1}" | filecheck %s
 
-// Rows go through both vertices before the next ones do; two rows are kept for the next window.
-// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 3, 8, 4>
-// CHECK: {codelet = @exp_0_strip_0
-// CHECK: {codelet = @max_pool_1_strip_{{[0-9]}}
-// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 3, 0, 0>, sizes = array<i64: 1, 1, 8, 4>
+// Rows go through both vertices before the next ones do; two rows are joined with the next one.
+// CHECK: attributes {ipu.expected_bytes = {{[0-9]+}}
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 1, 8, 4>
 // CHECK: {codelet = @exp_0_strip_{{[0-9]}}
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 1, 0, 0>, sizes = array<i64: 1, 1, 8, 4>
+// CHECK: %[[FIRST:.*]] = "ipu.concat"
+// CHECK: "ipu.vertex"(%[[FIRST]]) {codelet = @max_pool_1_strip_{{[0-9]}}
+// CHECK: "ipu.slice"(%[[FIRST]]) {offsets = array<i64: 0, 1, 0, 0>, sizes = array<i64: 1, 2, 8, 4>
 // CHECK: "ipu.concat"{{.*}} {axis = 1
 func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32> {
   %0 = "ipu.exp"(%x) : (tensor<1x32x8x4xf32>) -> tensor<1x32x8x4xf32>
@@ -23,4 +25,17 @@ func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x1x8x4xf32> {
   %0 = "ipu.exp"(%x) : (tensor<1x32x8x4xf32>) -> tensor<1x32x8x4xf32>
   %1 = "ipu.reduce_sum"(%0) {axes = array<i64: 1>, keep = true} : (tensor<1x32x8x4xf32>) -> tensor<1x1x8x4xf32>
   return %1 : tensor<1x1x8x4xf32>
+}
+
+// -----
+
+// The input of a network has its rows where its transposition puts them.
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 4, 1, 8>
+// CHECK: {codelet = @transpose_0_strip
+// CHECK: {codelet = @max_pool_1_strip
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 2, 0>, sizes = array<i64: 1, 4, 1, 8>
+func.func @main(%x: tensor<1x4x32x8xf32>) -> tensor<1x16x4x4xf32> {
+  %0 = "ipu.transpose"(%x) {permutation = array<i64: 0, 2, 3, 1>} : (tensor<1x4x32x8xf32>) -> tensor<1x32x8x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>} : (tensor<1x32x8x4xf32>) -> tensor<1x16x4x4xf32>
+  return %1 : tensor<1x16x4x4xf32>
 }
