@@ -11,6 +11,6 @@ versions.check()
 
 from pyipu.compiler import compile  # noqa: E402  (what follows needs the tested version of IREE)
 from pyipu.engine import Executable, load  # noqa: E402
-from pyipu.errors import Error  # noqa: E402
+from pyipu.errors import Error, MemoryBudgetError  # noqa: E402
 
-__all__ = ["Error", "Executable", "compile", "load"]
+__all__ = ["Error", "Executable", "MemoryBudgetError", "compile", "load"]

@@ -11,6 +11,7 @@ from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu import settings
+from pyipu.budget import Budget, Search, parse_budget
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.engine import Executable
@@ -18,7 +19,7 @@ from pyipu.importer import Imported, import_model
 from pyipu.importer.model import ModelSource
 from pyipu.parameters import Parameters
 from pyipu.passes.allocate import arena_buffers, live_intervals, steps
-from pyipu.passes.functions import main_function
+from pyipu.passes.functions import copy_of, main_function
 from pyipu.passes.manager import PassManager, Pipeline
 from pyipu.passes.session import Remark, Session
 from pyipu.passes.verifier import all_ops
@@ -38,6 +39,8 @@ def compile(
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
     threads: int | None = None,
+    memory_budget: Budget | None = None,
+    allow_over_budget: bool = False,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -47,16 +50,27 @@ def compile(
         target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
         shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
         threads: how many the executable uses on a CPU; all that this process may use by default.
+        memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
+            taken. `"min"` gives the smallest arena there is.
+        allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.
         cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
 
     Raises:
+        pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
         pyipu.Error: the model is broken, needs what pyipu does not have, or does not fit `shapes` or the target;
             see `pyipu.errors` for the kinds.
     """
     chosen = get(target) if isinstance(target, str) else target
     with progress("compiling") as bar:
         bar.stage("import")
-        lowered = lower(model, chosen, shapes=shapes, observe=lambda name, module: bar.stage(name))
+        lowered = lower(
+            model,
+            chosen,
+            shapes=shapes,
+            memory_budget=memory_budget,
+            allow_over_budget=allow_over_budget,
+            observe=lambda name, module: bar.stage(name),
+        )
         bar.stage("generate code")
         code = compile_stream(lowered.stream, chosen, cache=cache)
     return Executable(code, lowered.parameters, lowered.plan(chosen, threads), chosen, threads)
@@ -92,23 +106,82 @@ def lower(
     target: Target,
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    memory_budget: Budget | None = None,
+    allow_over_budget: bool = False,
     observe: Observer | None = None,
 ) -> Lowered:
-    """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass."""
+    """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass.
+
+    With a budget the stages that plan memory run several times, each time on a copy of the module.
+    """
     session = Session()
     imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
     see = _Observers([one for one in (_dumper(), observe) if one])
     see("import", imported.module)
-    managers = [PassManager(Pipeline.parse(stage.pipeline), observe=see) for stage in target.stages]
-    for manager in managers:
-        manager.run(imported.module, session)
-    used = [op.key for op in all_ops(imported.module) if isinstance(op, Parameter)]
+    pipelines = [Pipeline.parse(stage.pipeline) for stage in target.stages]
+    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
+    timed = _run(before, imported.module, session, see)
+    attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
+    planned = attempts.best(memory_budget, allow_over_budget)
+    used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
     session.parameters.keep(dict.fromkeys(used))
-    with imported.module.context:
+    with planned.module.context:
         names = [tensor.name for tensor in imported.inputs]
-        stream = emit_module(imported.module, device_attribute(target), names, settings.poison(), target.tiles)
-    milliseconds = [one for manager in managers for one in manager.milliseconds]
-    return Lowered(imported.module, imported, session.parameters, session.remarks, stream, milliseconds)
+        stream = emit_module(planned.module, device_attribute(target), names, settings.poison(), target.tiles)
+    remarks = [*session.remarks, *planned.remarks]
+    return Lowered(planned.module, imported, session.parameters, remarks, stream, [*timed, *planned.milliseconds])
+
+
+def _run(
+    pipelines: Sequence[Pipeline], module: ir.Module, session: Session, observe: Observer
+) -> list[tuple[str, float]]:
+    """Runs pipelines one after the other and returns the milliseconds of each pass."""
+    managers = [PassManager(pipeline, observe=observe) for pipeline in pipelines]
+    for manager in managers:
+        manager.run(module, session)
+    return [one for manager in managers for one in manager.milliseconds]
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A program whose memory is planned; all in bytes."""
+
+    module: ir.Module
+    arena_bytes: int
+    expected_bytes: int
+    remarks: Sequence[Remark]
+    milliseconds: Sequence[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class _Attempts:
+    """Plans a module once or several times: the passes that take a peak get another one each time."""
+
+    module: ir.Module
+    pipelines: Sequence[Pipeline]
+    session: Session
+    observe: Observer
+
+    def best(self, budget: Budget | None, allow_over_budget: bool) -> _Planned:
+        if budget is None:
+            return self._plan(self.module, self.pipelines)
+        search = Search(self._attempt)
+        return search.within(parse_budget(budget), allow_over_budget)
+
+    def _attempt(self, peak: int) -> _Planned:
+        return self._plan(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
+
+    def _plan(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
+        session = Session(self.session.parameters)
+        milliseconds = _run(pipelines, module, session, self.observe)
+        arena = _figure(module, "arena")
+        return _Planned(module, arena, _figure(module, "expected", arena), session.remarks, milliseconds)
+
+
+def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:
+    """Bytes that a pass noted on the main function."""
+    attributes = main_function(module).attributes
+    return ir.IntegerAttr(attributes[f"ipu.{name}_bytes"]).value if f"ipu.{name}_bytes" in attributes else otherwise
 
 
 @dataclass(frozen=True)
@@ -140,7 +213,7 @@ def _dumper() -> Observer | None:
 def memory_plan(module: ir.Module, parameters: Parameters) -> MemoryPlan:
     """The figures and buffers of an allocated program, all in bytes."""
     main = main_function(module)
-    figures = {name: ir.IntegerAttr(main.attributes[f"ipu.{name}_bytes"]).value for name in _FIGURES}
+    figures = {name: _figure(module, name) for name in _FIGURES}
     buffers = arena_buffers(main)
     placed = tuple(
         Buffer(interval.name, interval.size, buffers[interval.name].offset or 0, interval.start, interval.end)

@@ -45,5 +45,9 @@ class ExecutionError(Error):
     """The device failed while it loaded or ran a model that was compiled well, for example for lack of memory."""
 
 
+class MemoryBudgetError(Error):
+    """No plan keeps the memory budget; the message names the smallest budget that one does."""
+
+
 class PlanError(Error):
     """A memory plan is not valid; this is a bug in pyipu."""

@@ -1,0 +1,84 @@
+"""Budgets: how they are written, that they are kept, and that less is never more."""
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+import pyipu
+from pyipu.budget import parse_budget
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [(4096, 4096), ("4096", 4096), ("2MB", 2_000_000), ("1.5 MiB", 1_572_864), ("512kB", 512_000), ("min", "min")],
+)
+def test_a_budget_is_a_number_or_a_size(text, size):
+    assert parse_budget(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "MB", "-1", "2 apples", "1e6x", None])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(pyipu.Error, match="is no size; give bytes"):
+        parse_budget(text)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Four residual blocks of 3x3 convolutions over 32x32 pixels, 16 channels."""
+    random = np.random.default_rng(0)
+    nodes, weights, value = [], [], "x"
+    for i in range(4):
+        for part in "ab":
+            weight = random.standard_normal((16, 16, 3, 3)).astype(np.float32) * 0.1
+            weights.append(numpy_helper.from_array(weight, f"w{i}{part}"))
+        nodes.append(helper.make_node("Conv", [value, f"w{i}a"], [f"c{i}"], pads=[1] * 4))
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [f"r{i}"]))
+        nodes.append(helper.make_node("Conv", [f"r{i}", f"w{i}b"], [f"d{i}"], pads=[1] * 4))
+        nodes.append(helper.make_node("Add", [f"d{i}", value], [f"y{i}"]))
+        value = f"y{i}"
+    nodes.append(helper.make_node("GlobalAveragePool", [value], ["y"]))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 16, 32, 32))
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 16, 1, 1))
+    graph = helper.make_graph(nodes, "blocks", [x], [y], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return np.random.default_rng(1).standard_normal((1, 16, 32, 32)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def free(model):
+    return pyipu.compile(model)
+
+
+@pytest.fixture(scope="module")
+def least(model):
+    return pyipu.compile(model, memory_budget="min")
+
+
+def test_the_least_is_less_and_computes_the_same(free, least, image):
+    assert least.memory.arena_bytes < free.memory.arena_bytes
+    np.testing.assert_allclose(least(image), free(image), rtol=1e-4, atol=1e-5)
+
+
+def test_a_budget_is_kept_and_a_smaller_one_never_takes_more(model, free, least, image):
+    low, high = least.memory.arena_bytes, free.memory.arena_bytes
+    arenas = []
+    for budget in (high, (low + high) // 2, low):
+        executable = pyipu.compile(model, memory_budget=budget)
+        assert executable.memory.arena_bytes <= budget
+        np.testing.assert_allclose(executable(image), free(image), rtol=1e-4, atol=1e-5)
+        arenas.append(executable.memory.arena_bytes)
+    assert arenas == sorted(arenas, reverse=True)
+
+
+def test_a_budget_that_nothing_fits_names_the_smallest_that_something_does(model, least):
+    with pytest.raises(pyipu.MemoryBudgetError, match=f"memory_budget={least.memory.arena_bytes}$"):
+        pyipu.compile(model, memory_budget="1KB")
+
+
+def test_over_budget_the_least_is_taken_if_that_is_allowed(model, least):
+    executable = pyipu.compile(model, memory_budget="1KB", allow_over_budget=True)
+    assert executable.memory.arena_bytes == least.memory.arena_bytes
