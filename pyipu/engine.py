@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyipu import runtime, targets
-from pyipu.errors import Error, InputError, TargetError
+from pyipu.errors import Error, InputError, OutputError, TargetError
 from pyipu.parameters import Parameters
 from pyipu.plan import MemoryPlan, Plan, TensorDescription
 from pyipu.targets.target import Target
@@ -26,10 +26,16 @@ _FILES = {MODULE_FILE, WEIGHTS_FILE, PLAN_FILE}
 
 
 class Executable:
-    """A compiled model. Call it with the inputs in order, or by name; several threads may call it at once.
+    """A compiled model. Call it with the inputs in order, or by name.
 
     The device is opened by the first call, so a model can be compiled and saved where its device is not.
-    `threads` is the number of processor threads; without it the plan's, or all that this process may use.
+
+    Several threads may call it at once. Each call runs on `threads` processor threads; without it the plan's number, or
+    all that this process may use. As many calls run side by side as the processors suffice for, the others wait: calls
+    of two threads on two processors take half the time with `threads=1`, and take turns with `threads=2`.
+
+    On the CPU an input is read where it lies if it starts at a multiple of 64 bytes and is writeable, as do arrays of
+    `pyipu.empty` and the outputs of calls; others are copied. Outputs are views of memory that the call allocated.
 
     Raises:
         Error: `module` is not the bytes of a .vmfb.
@@ -100,6 +106,19 @@ class Executable:
         results = self._opened()(self._arrays((), inputs))
         return {output.name: result for output, result in zip(self.outputs, results, strict=True)}
 
+    def run_into(self, outputs: Array | Sequence[Array], /, *args: Array, **kwargs: Array) -> None:
+        """Runs the model and writes its results into the caller's arrays.
+
+        `outputs` is what a call would return: the array of the only output, or a sequence with one for each. They are
+        C-contiguous and keep what they hold when the call fails; they may be inputs, too. Raises what a call raises.
+
+        Raises:
+            OutputError: the arrays do not fit the outputs in number, shape, dtype or layout, or are read-only.
+        """
+        arrays = self._targets(outputs)
+        for array, result in zip(arrays, self._opened()(self._arrays(args, kwargs)), strict=True):
+            np.copyto(array, result)
+
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes module.vmfb, weights.irpa and plan.json to a folder, which appears or changes only as a whole.
 
@@ -135,8 +154,8 @@ class Executable:
     def _open(self) -> runtime.Session:
         if not self._target.driver:
             raise TargetError(f"target {self._target.name!r} cannot run a model; compile it for another target")
-        device = runtime.open_device(self._target.driver, self._threads)
-        return runtime.Session(self._loaded, self._plan, self._parameters, device)
+        devices = runtime.devices(self._target.driver, self._threads)
+        return runtime.Session(self._loaded, self._plan, self._parameters, devices)
 
     def _arrays(self, args: tuple[Array, ...], kwargs: Mapping[str, Array]) -> list[Array]:
         values = [*args, *self._named(len(args), kwargs)] if kwargs else args
@@ -145,6 +164,17 @@ class Executable:
                 f"the model has {_count(len(self.inputs), 'input')}, got {len(values)}; {self._expected()}"
             )
         return [_checked(value, expected) for value, expected in zip(values, self.inputs, strict=True)]
+
+    def _targets(self, outputs: Array | Sequence[Array]) -> Sequence[Array]:
+        arrays = [outputs] if isinstance(outputs, np.ndarray) else outputs
+        if len(arrays) != len(self.outputs):
+            raise OutputError(
+                f"the model has {_count(len(self.outputs), 'output')}, got {len(arrays)} to write into; "
+                f"expected {'; '.join(map(str, self.outputs))}"
+            )
+        for array, expected in zip(arrays, self.outputs, strict=True):
+            _check_target(array, expected)
+        return arrays
 
     def _named(self, given: int, kwargs: Mapping[str, Array]) -> list[Array]:
         unknown = [name for name in kwargs if name not in self._positions]
@@ -237,6 +267,23 @@ def _checked(value: Array, expected: TensorDescription) -> Array:
             "reshape it, or compile the model for that shape"
         )
     return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+def _check_target(array: Array, expected: TensorDescription) -> None:
+    if not isinstance(array, np.ndarray) or array.dtype != expected.dtype or array.shape != expected.shape:
+        raise OutputError(
+            f"output {expected.name!r} must be an array {expected.dtype.name}{list(expected.shape)}, got "
+            f"{_described(array)}; make it with pyipu.empty({expected.shape}, {expected.dtype.name!r})"
+        )
+    if not array.flags.c_contiguous or not array.flags.writeable:
+        raise OutputError(
+            f"output {expected.name!r} must be C-contiguous and writeable; "
+            f"make it with pyipu.empty({expected.shape}, {expected.dtype.name!r})"
+        )
+
+
+def _described(value: object) -> str:
+    return f"{value.dtype.name}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def _thread_count(threads: int | None, plan: Plan) -> int:

@@ -21,6 +21,10 @@ class InputError(Error):
     """A call got the wrong number of inputs, or one with the wrong name, shape or dtype."""
 
 
+class OutputError(Error):
+    """A call was given arrays to write into that do not fit the outputs in number, shape, dtype or layout."""
+
+
 class TargetError(Error):
     """The target is unknown, or its device or driver is not on this machine."""
 

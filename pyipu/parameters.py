@@ -14,14 +14,13 @@ import iree.runtime
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from pyipu.arrays import ALIGNMENT, address, empty
 from pyipu.errors import Error
 from pyipu.plan import TensorDescription
 
 Array = NDArray[Any]
 
 SCOPE = "model"
-# IREE's CPU devices use an array in place if it starts at a multiple of this many bytes, and copy it otherwise.
-ALIGNMENT = 64
 _METADATA_VERSION = "TENSORv0"
 
 
@@ -216,11 +215,9 @@ def _computed(parameter: _Parameter) -> Array:
 
 
 def _aligned(array: Array) -> Array:
-    if array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0:
+    if array.flags.c_contiguous and address(array) % ALIGNMENT == 0:
         return array
-    memory = np.empty(array.nbytes + ALIGNMENT, dtype=np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = empty(array.shape, array.dtype)
     copy[...] = array
     return copy
 

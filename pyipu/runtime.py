@@ -1,4 +1,4 @@
-"""A module that is loaded on a device: the thin layer over iree.runtime that copies arrays in and out."""
+"""A module that is loaded on devices: the thin layer over iree.runtime that arrays pass in and out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import functools
 import os
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from iree.runtime._binding import create_hal_driver  # has no public name
 from iree.runtime.dtypes import map_dtype_to_hal_element_type
 from numpy.typing import NDArray
 
+from pyipu.arrays import ALIGNMENT, address
 from pyipu.errors import Error, ExecutionError, TargetError
 from pyipu.parameters import Parameters
 from pyipu.plan import Plan, TensorDescription
@@ -26,7 +28,10 @@ Array = NDArray[Any]
 THREADED_DRIVER = "local-task"
 _STAGING_MEMORY = int(MemoryType.HOST_LOCAL | MemoryType.DEVICE_VISIBLE)
 _STAGING_USAGE = int(BufferUsage.TRANSFER_TARGET | BufferUsage.MAPPING_SCOPED)
-_DRIVER_LOCK = threading.Lock()
+_DRIVER_LOCK, _DEVICES_LOCK = threading.Lock(), threading.Lock()
+
+# What numpy exports as DLPack, by numpy.dtype.kind; bfloat16 and the like have the kind of plain bytes.
+_IMPORTED_KINDS = "biuf"
 
 
 def available_threads() -> int:
@@ -48,9 +53,8 @@ class Device:
     is_host: bool
 
 
-@functools.cache
 def open_device(driver: str, threads: int) -> Device:
-    """The device of a driver; "local-task" gets a pool of `threads` threads, other drivers have no use for them.
+    """A new device of a driver; "local-task" gets a pool of `threads` threads, other drivers have no use for them.
 
     Raises:
         TargetError: the driver or its device is not on this machine.
@@ -62,6 +66,51 @@ def open_device(driver: str, threads: int) -> Device:
             f"no device can be opened for driver {driver!r} ({_reason(problem)}); "
             "install the device's driver, or compile for another target"
         ) from problem
+
+
+class Devices:
+    """The devices on which calls run side by side, each on `threads` threads: as many as the processors suffice for.
+
+    A device is opened when it is first needed; every driver but "local-task" has one.
+    """
+
+    def __init__(self, driver: str, threads: int) -> None:
+        self._driver, self._threads = driver, threads
+        count = max(1, available_threads() // threads) if driver == THREADED_DRIVER else 1
+        self._free = threading.Semaphore(count)
+        self._idle: list[Device] = []
+
+    @contextmanager
+    def borrow(self) -> Iterator[Device]:
+        """A device that nobody else uses meanwhile, the one that was used last if it is free; waits for one.
+
+        Raises:
+            TargetError: the driver or its device is not on this machine.
+        """
+        with self._free:
+            device = self._take()
+            try:
+                yield device
+            finally:
+                self._idle.append(device)
+
+    def _take(self) -> Device:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return open_device(self._driver, self._threads)
+
+
+def devices(driver: str, threads: int) -> Devices:
+    """The one set of devices of a driver for calls on `threads` threads.
+
+    All executables with that number of threads share it, so their calls take turns rather than fight for processors.
+    """
+    with _DEVICES_LOCK:
+        return _devices(driver, threads)
+
+
+_devices = functools.cache(Devices)
 
 
 def _create_driver(driver: str, threads: int) -> iree.runtime.HalDriver:
@@ -90,24 +139,28 @@ def parse_module(module: bytes) -> VmModule:
 
 
 class Session:
-    """One function of a module on one device. It may be called from several threads: calls take turns.
+    """One function of a module. Calls from several threads run side by side on the devices that there are.
 
     Raises:
         Error: the module has no such function, or a parameter has no value.
         ExecutionError: the device cannot load the module.
+        TargetError: the driver or its device is not on this machine.
     """
 
-    def __init__(self, module: VmModule, plan: Plan, parameters: Parameters, device: Device) -> None:
-        self._device = device
+    def __init__(self, module: VmModule, plan: Plan, parameters: Parameters, devices: Devices) -> None:
+        self._module, self._devices = module, devices
         self._outputs = plan.outputs
         self._element_types = [map_dtype_to_hal_element_type(tensor.dtype) for tensor in plan.inputs]
-        self._lock = threading.Lock()
         self._function = module.lookup_function(plan.function)
         if self._function is None:
             raise Error(f"the compiled module has no function {plan.function!r}; compile the model again")
-        self._context = [_load(module, parameters, device)]
+        self._provided = iree.runtime.create_io_parameters_module(instance(), parameters.provider())
+        # IREE's contexts may be used by one thread at a time, so each device has its own; they share the weights.
+        self._contexts: dict[Device, iree.runtime.VmContext] = {}
         # At the interpreter's exit nothing else makes sure that buffers are freed before their device is.
-        weakref.finalize(self, self._context.clear)
+        weakref.finalize(self, self._contexts.clear)
+        with devices.borrow() as device:
+            self._context(device)
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         """Runs the function on C-contiguous arrays that fit its inputs; the results are the caller's to keep.
@@ -115,32 +168,47 @@ class Session:
         Raises:
             ExecutionError: the device fails.
         """
-        results = VmVariantList(len(self._outputs))
-        try:
-            arguments = self._arguments(arrays)
-            with self._lock:
-                self._context[0].invoke(self._function, arguments, results)
-            return self._fetch([results.get_as_object(i, HalBufferView) for i in range(len(self._outputs))])
-        except (RuntimeError, ValueError) as problem:
-            raise ExecutionError(f"the device failed while it ran the model: {_reason(problem)}") from problem
+        with self._devices.borrow() as device:
+            context = self._context(device)
+            try:
+                return self._run(context, device, arrays)
+            except (RuntimeError, ValueError) as problem:
+                raise ExecutionError(f"the device failed while it ran the model: {_reason(problem)}") from problem
 
-    def _arguments(self, arrays: Sequence[Array]) -> VmVariantList:
-        copy_in = self._device.handle.allocator.allocate_buffer_copy
+    def _run(self, context: iree.runtime.VmContext, device: Device, arrays: Sequence[Array]) -> list[Array]:
         arguments = VmVariantList(len(arrays))
         for array, element_type in zip(arrays, self._element_types, strict=True):
-            view = copy_in(MemoryType.DEVICE_LOCAL, BufferUsage.DEFAULT, self._device.handle, array, element_type)
-            arguments.push_ref(view.ref)
-        return arguments
-
-    def _fetch(self, views: Sequence[HalBufferView]) -> list[Array]:
-        if self._device.is_host:
+            arguments.push_ref(_argument(device, array, element_type).ref)
+        results = VmVariantList(len(self._outputs))
+        context.invoke(self._function, arguments, results)
+        views = [results.get_as_object(i, HalBufferView) for i in range(len(self._outputs))]
+        if device.is_host:
             return [_mapped(view, output) for view, output in zip(views, self._outputs, strict=True)]
-        staged = _copy_to_host(self._device.handle, [view.get_buffer() for view in views])
+        staged = _copy_to_host(device.handle, [view.get_buffer() for view in views])
         return [_mapped(buffer, output).copy() for buffer, output in zip(staged, self._outputs, strict=True)]
 
+    def _context(self, device: Device) -> iree.runtime.VmContext:
+        if device not in self._contexts:
+            self._contexts[device] = _load(self._provided, self._module, device)
+        return self._contexts[device]
 
-def _load(module: VmModule, parameters: Parameters, device: Device) -> iree.runtime.VmContext:
-    provided = iree.runtime.create_io_parameters_module(instance(), parameters.provider())
+
+def _argument(device: Device, array: Array, element_type: int) -> HalBufferView:
+    """The array itself where the device can read it in place, else a copy of it."""
+    if device.is_host and _importable(array):
+        return device.handle.from_dlpack_capsule(array.__dlpack__())
+    return device.handle.allocator.allocate_buffer_copy(
+        MemoryType.DEVICE_LOCAL, BufferUsage.DEFAULT, device.handle, array, element_type
+    )
+
+
+def _importable(array: Array) -> bool:
+    """IREE's CPU devices want aligned memory; numpy's DLPack cannot say that an array is read-only."""
+    aligned = address(array) % ALIGNMENT == 0
+    return aligned and array.dtype.kind in _IMPORTED_KINDS and array.flags.writeable and array.size > 0
+
+
+def _load(provided: VmModule, module: VmModule, device: Device) -> iree.runtime.VmContext:
     hal = iree.runtime.create_hal_module(instance(), device.handle)
     try:
         return iree.runtime.VmContext(instance(), [provided, hal, module])
@@ -149,10 +217,10 @@ def _load(module: VmModule, parameters: Parameters, device: Device) -> iree.runt
 
 
 def _mapped(memory: HalBuffer | HalBufferView, tensor: TensorDescription) -> Array:
+    """A view of the memory, which lives as long as the view does; several times faster than `MappedMemory.asarray`."""
     if tensor.size == 0:
         return np.empty(tensor.shape, tensor.dtype)
-    array: Array = memory.map().asarray(tensor.shape, tensor.dtype)
-    return array
+    return np.ndarray(tensor.shape, tensor.dtype, memory.map())
 
 
 def _copy_to_host(device: HalDevice, sources: Sequence[HalBuffer]) -> list[HalBuffer]:

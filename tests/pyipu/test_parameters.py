@@ -8,8 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from pyipu.arrays import ALIGNMENT
 from pyipu.errors import Error
-from pyipu.parameters import ALIGNMENT, Parameters
+from pyipu.parameters import Parameters
 
 DTYPES = [
     np.bool_, np.int8, np.uint8, np.int16, np.int32, np.int64, np.uint64, np.float16, np.float32, np.float64,
