@@ -172,7 +172,7 @@ def _forget_shapes(graph: onnx.GraphProto) -> None:
 
 def _key(model: onnx.ModelProto) -> str:
     """A name for the result of compiling `model`; the compiler, its options and the processor are part of it."""
-    facts = (iree_version.VERSION, onnx.__version__, OPSET, COMPILE_OPTIONS, _tool("iree-cpuinfo"))
+    facts = (iree_version.VERSION, onnx.__version__, OPSET, COMPILE_OPTIONS, run_tool("iree-cpuinfo"))
     content = model.SerializeToString(deterministic=True)
     return hashlib.sha256(content + repr(facts).encode()).hexdigest()[:20]
 
@@ -195,14 +195,14 @@ def _import(folder: Path) -> float:
     start = time.perf_counter()
     weights = ("--externalize-params", "--save-params-to", str(folder / "main.irpa"))
     source, module = str(folder / "main.onnx"), str(folder / "main.mlir")
-    _tool("iree-import-onnx", source, "-o", module, "--opset-version", str(OPSET), *weights)
+    run_tool("iree-import-onnx", source, "-o", module, "--opset-version", str(OPSET), *weights)
     return time.perf_counter() - start
 
 
 def _compile(folder: Path) -> float:
     """Turn main.mlir into main.vmfb; gives the seconds it took."""
     start = time.perf_counter()
-    _tool("iree-compile", str(folder / "main.mlir"), "-o", str(folder / "main.vmfb"), *COMPILE_OPTIONS)
+    run_tool("iree-compile", str(folder / "main.mlir"), "-o", str(folder / "main.vmfb"), *COMPILE_OPTIONS)
     return time.perf_counter() - start
 
 
@@ -234,8 +234,8 @@ def memory_use(
         options += [f"--parameters={scope}={parameters}"] if parameters is not None else []
         options += [f"--input=@{path}" for path in _save(inputs, Path(scratch))]
         options += ["--device_profiling_mode=memory-events", f"--device_profiling_output={profile}"]
-        _tool("iree-run-module", *options, "--output=+/dev/null")
-        return parse_memory_events(_tool("iree-profile", "memory", "--format=jsonl", str(profile)))
+        run_tool("iree-run-module", *options, "--output=+/dev/null")
+        return parse_memory_events(run_tool("iree-profile", "memory", "--format=jsonl", str(profile)))
 
 
 def arena_bytes(
@@ -293,7 +293,7 @@ def _milliseconds(call: Callable[[], object]) -> float:
     return 1000 * (time.perf_counter() - start)
 
 
-def _tool(name: str, *arguments: str) -> str:
+def run_tool(name: str, *arguments: str) -> str:
     """Standard output of a command-line tool of this Python environment."""
     command = [str(Path(sysconfig.get_path("scripts")) / name), *arguments]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
