@@ -141,6 +141,11 @@ class Op(ir.OpView):
         """
         return None
 
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        """How many products one run adds up, as the op's definition has it; none unless the op is a contraction."""
+        return 0
+
     # What follows from it -------------------------------------------------------------------------------------------
 
     @classmethod

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +30,10 @@ class MatMul(Op, mnemonic="matmul"):
     @staticmethod
     def evaluate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.matmul(left, right).astype(left.dtype)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        return cls.infer(*operands).elements * operands[0].shape[-1]
 
     @staticmethod
     def lower(writer: CodeletWriter, left: Value, right: Value) -> Value:
@@ -60,6 +66,10 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
         split = input.reshape(*input.shape[:-1], groups, depth)
         result = np.einsum("...gk,gbkc->...gbc", split, weights, optimize=True)
         return result.reshape(*input.shape[:-1], -1).astype(input.dtype)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        return cls.infer(*operands).elements * operands[1].shape[2]
 
     @staticmethod
     def lower(writer: CodeletWriter, input: Value, weights: Value) -> Value:
@@ -120,6 +130,12 @@ class Einsum(Op, mnemonic="einsum"):
     @staticmethod
     def evaluate(left: np.ndarray, right: np.ndarray, *, equation: str) -> np.ndarray:
         return np.einsum(equation, left, right, optimize=True).astype(left.dtype)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        first, second, _ = split_equation(attributes["equation"])
+        sizes = dict(zip(first + second, [*operands[0].shape, *operands[1].shape], strict=True))
+        return math.prod(sizes.values())
 
     @staticmethod
     def lower(writer: CodeletWriter, left: Value, right: Value, *, equation: str) -> Value:

@@ -6,7 +6,8 @@ into a store to the interior of a larger buffer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -83,6 +84,11 @@ class Conv(Op, mnemonic="conv"):
         place, window = "xyz"[:spatial], "uvw"[:spatial]
         result = np.einsum(f"n{place}gc{window},{window}cgf->n{place}gf", split, grouped, optimize=True)
         return result.reshape(*result.shape[:-2], -1).astype(input.dtype)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        *window, channels, _ = operands[1].shape
+        return cls.infer(*operands, **attributes).elements * math.prod(window) * channels
 
     @staticmethod
     def lower(
