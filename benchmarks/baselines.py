@@ -1,13 +1,12 @@
-"""What pyipu is measured against: ONNX Runtime and plain IREE, and how time and memory are measured for all alike."""
+"""What pyipu is measured against: ONNX Runtime and plain IREE, and how memory is measured for all alike."""
 
 import hashlib
 import json
-import statistics
 import subprocess
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -40,15 +39,6 @@ class BaselineError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Wall-clock milliseconds of one call, over the rounds of a comparison."""
-
-    median_ms: float
-    min_ms: float
-    max_ms: float
-
-
-@dataclass(frozen=True)
 class MemoryUse:
     """Device memory, in bytes, that one call asked the queue for; neither inputs nor weights count.
 
@@ -68,8 +58,6 @@ class OnnxRuntimeSession:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        # Its threads would spin for tens of milliseconds after a run, and whoever is timed next gets half a machine.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
@@ -275,22 +263,6 @@ def parse_memory_events(report: str) -> MemoryUse:
 
 def _peak(changes: Iterable[int]) -> int:
     return max(accumulate(changes, initial=0))
-
-
-def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int = 10, warmup: int = 2) -> dict[str, Timing]:
-    """Time calls in turn, A B C A B C, so that a slow moment of the machine meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(warmup + rounds):
-        for name, call in calls.items():
-            times[name].append(_milliseconds(call))
-    kept = {name: values[warmup:] for name, values in times.items()}
-    return {name: Timing(statistics.median(values), min(values), max(values)) for name, values in kept.items()}
-
-
-def _milliseconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - start)
 
 
 def run_tool(name: str, *arguments: str) -> str:

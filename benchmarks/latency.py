@@ -1,6 +1,13 @@
-"""Milliseconds per call: pyipu, ONNX Runtime and plain IREE in turn, in one process, with equal threads.
+"""Milliseconds per call: pyipu, ONNX Runtime, OpenVINO and plain IREE in turn, with equal threads on equal processors.
 
-    python -m benchmarks.latency [--models resnet50,magika] [--rounds 15] [--threads 2] [--markdown]
+    pip install -e '.[bench]'
+    python -m benchmarks.latency [--models resnet50,magika] [--engines pyipu,onnxruntime] [--rounds 15] [--calls 3]
+                                 [--threads 2] [--vertices resnet50] [--markdown]
+
+Each engine runs in a process of its own, all are bound to the same processors, and they take turns: A B C D, A B C D.
+A turn is one call that does not count and `--calls` that do. Cells are medians with quartiles. GFLOP/s and the share of
+the peak are those of the first engine; the peak is numpy's product of two 1024 x 1024 float32 matrices, the fastest of
+all, which takes turns with the engines. `--vertices` shows models vertex by vertex instead.
 
 The exit status is 1 when outputs differ. Machines are noisy: trust medians and ratios of one run, on an idle machine.
 """
@@ -9,58 +16,134 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-import pyipu
-from benchmarks.baselines import OnnxRuntimeSession, PlainIree, interleaved
+from benchmarks import vertices
+from benchmarks.arithmetic import model_flop
 from benchmarks.cases import PAGE, Case, cases, compare
+from benchmarks.engines import PEAK, TITLES, EngineError, Workload
+from benchmarks.peak import PEAK_FLOP, gflops, measured_peak
 from benchmarks.tables import show
+from benchmarks.turns import Timing, engine_processes, pin, take_turns
 
 
-def measure(case: Case, rounds: int, threads: int) -> tuple[float, ...]:
-    """Medians of pyipu, ONNX Runtime and plain IREE in milliseconds, then seconds to compile: pyipu, plain IREE."""
-    model, inputs = case.load(), case.inputs()
-    began = time.perf_counter()
-    executable = pyipu.compile(model, shapes=case.shapes or None, threads=threads, cache=False)
-    seconds = time.perf_counter() - began
-    plain = PlainIree.compile(model, {name: tuple(shape) for name, shape in case.shapes.items()})
-    onnxruntime, iree = OnnxRuntimeSession(model, threads), plain.session(threads)
-    if not compare(executable.run(inputs), onnxruntime(inputs)).agrees:
-        raise RuntimeError(f"{case.name}: outputs differ from ONNX Runtime's")
-    calls = {
-        "pyipu": lambda: executable.run(inputs),
-        "onnxruntime": lambda: onnxruntime(inputs),
-        "iree": lambda: iree(inputs),
-    }
-    timings = interleaved(calls, rounds=rounds)
-    return (*(timings[name].median_ms for name in calls), seconds, plain.import_seconds + plain.compile_seconds)
+@dataclass(frozen=True)
+class Latency:
+    """One model in all engines: how long they take, whether outputs agree, and how close the first is to the peak."""
+
+    timings: dict[str, Timing]
+    compile_seconds: dict[str, float]
+    agrees: bool
+    gflops: float
+    share_of_peak: float
+
+    def ratio(self, engine: str) -> float:
+        """The first engine's median over another's."""
+        first = next(iter(self.timings.values()))
+        return first.median_ms / self.timings[engine].median_ms
+
+
+def measure(workload: Workload, engines: Sequence[str], rounds: int, calls: int, threads: int) -> Latency:
+    """All engines on one model. The first, pyipu by default, is compared with the others and with the peak.
+
+    Raises:
+        EngineError: an engine is not installed, or cannot compile or run the model.
+    """
+    with engine_processes([*engines, PEAK], workload, threads) as processes:
+        timings = take_turns(processes, rounds, calls)
+        outputs = {name: processes[name].outputs for name in engines}
+        seconds = {name: processes[name].compile_seconds for name in engines}
+    peak = gflops(PEAK_FLOP, timings.pop(PEAK).min_ms)
+    reached = gflops(model_flop(workload), timings[engines[0]].median_ms)
+    agrees = all(compare(outputs[engines[0]], outputs[name]).agrees for name in engines[1:])
+    return Latency(timings, seconds, agrees, reached, reached / peak)
+
+
+def table(found: dict[str, Latency]) -> tuple[list[str], list[list[str]]]:
+    """Columns and rows; the last row has the geometric means of the ratios."""
+    engines = list(next(iter(found.values())).timings)
+    others = engines[1:]
+    columns = ["model", *(TITLES[name] for name in engines), *(f"/ {TITLES[name]}" for name in others)]
+    columns += ["GFLOP/s", "of peak", "agree", *(f"{TITLES[name]} compiles" for name in _compilers(engines))]
+    rows = [[name, *_cells(one, engines)] for name, one in found.items()]
+    means = [np.exp(np.mean([np.log(one.ratio(name)) for one in found.values()])) for name in others]
+    last = ["geometric mean", *[""] * len(engines), *(f"{mean:.2f}" for mean in means)]
+    rows.append(last + [""] * (len(columns) - len(last)))
+    return columns, rows
+
+
+def _compilers(engines: Sequence[str]) -> list[str]:
+    """The others optimize a model in well under a second when they load it."""
+    return [name for name in engines if name in ("pyipu", "iree")]
+
+
+def _cells(one: Latency, engines: Sequence[str]) -> list[str]:
+    return [
+        *(_time(one.timings[name]) for name in engines),
+        *(f"{one.ratio(name):.2f}" for name in engines[1:]),
+        f"{one.gflops:.1f}",
+        f"{one.share_of_peak:.0%}",
+        "yes" if one.agrees else "NO",
+        *(f"{one.compile_seconds[name]:.1f} s" for name in _compilers(engines)),
+    ]
+
+
+def _time(timing: Timing) -> str:
+    return f"{timing.median_ms:.2f} ({timing.lower_ms:.2f}-{timing.upper_ms:.2f})"
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", default="", help="names, separated by commas; the twelve of the page by default")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--markdown", action="store_true")
-    options = parser.parse_args()
-    names = tuple(filter(None, options.models.split(","))) or PAGE
-    chosen = [case for case in cases(names) if case.variant != "shipped"]
-    figures = {case.name: measure(case, options.rounds, options.threads) for case in chosen}
-    rows = [_row(name, figure) for name, figure in figures.items()]
-    means = [np.exp(np.mean([np.log(f[0] / f[i]) for f in figures.values()])) for i in (1, 2)]
-    rows.append(("geometric mean", "", "", "", f"{means[0]:.2f}", f"{means[1]:.2f}", "", ""))
-    columns = ("model", "pyipu", "ONNX Runtime", "plain IREE", "/ ONNX Runtime", "/ IREE", "compile s", "IREE's")
-    show(f"Milliseconds per call, {options.threads} threads", columns, rows, options.markdown)
+    options = _options()
+    pin(options.threads)
+    names = _names(options.vertices or options.models) or PAGE
+    workloads = {case.name: _workload(case) for case in cases(names) if case.variant != "shipped"}
+    return _show_vertices(options, workloads) if options.vertices else _show_latency(options, workloads)
+
+
+def _workload(case: Case) -> Workload:
+    return Workload(case.load(), {name: tuple(shape) for name, shape in case.shapes.items()}, case.inputs())
+
+
+def _show_latency(options: argparse.Namespace, workloads: dict[str, Workload]) -> int:
+    engines = _names(options.engines)
+    how = (options.rounds, options.calls, options.threads)
+    found = {name: measure(workload, engines, *how) for name, workload in workloads.items()}
+    columns, rows = table(found)
+    show(f"Milliseconds per call, threads: {options.threads}", columns, rows, options.markdown)
+    return 0 if all(one.agrees for one in found.values()) else 1
+
+
+def _show_vertices(options: argparse.Namespace, workloads: dict[str, Workload]) -> int:
+    for name, workload in workloads.items():
+        found = vertices.measure(workload, options.threads)
+        peak = measured_peak(workload, options.rounds, options.calls, options.threads)
+        columns, rows = vertices.table(found, peak)
+        title = f"{name} by vertices, threads: {options.threads}, peak: {peak:.0f} GFLOP/s"
+        show(title, columns, rows, options.markdown)
     return 0
 
 
-def _row(name: str, figure: tuple[float, ...]) -> tuple[object, ...]:
-    ours, onnxruntime, iree, seconds, theirs = figure
-    times = (f"{ours:.2f}", f"{onnxruntime:.2f}", f"{iree:.2f}")
-    return (name, *times, f"{ours / onnxruntime:.2f}", f"{ours / iree:.2f}", f"{seconds:.1f}", f"{theirs:.1f}")
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", default="", help="names, separated by commas; the twelve of the page by default")
+    parser.add_argument("--engines", default=",".join(TITLES), help="names, separated by commas; the first is compared")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--calls", type=int, default=3, help="timed calls in a turn")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--vertices", default="", metavar="MODELS", help="show these models vertex by vertex")
+    parser.add_argument("--markdown", action="store_true")
+    return parser.parse_args()
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except EngineError as problem:
+        sys.exit(str(problem))

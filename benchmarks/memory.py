@@ -21,6 +21,7 @@ import numpy as np
 import pyipu
 from benchmarks.baselines import PlainIree, memory_use
 from benchmarks.cases import PAGE, Case, cases, compile_case
+from benchmarks.saved import save_with_inputs
 from benchmarks.tables import show
 
 
@@ -30,22 +31,14 @@ def measured_arena(executable: pyipu.Executable, inputs: Mapping[str, np.ndarray
     Results are handed to the caller, so what a call gives back is the arena alone: the payload of `dealloca`.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "saved"
-        executable.save(folder)
-        options = []
-        for position, tensor in enumerate(executable.inputs):
-            np.save(Path(name) / f"{position}.npy", inputs[tensor.name])
-            options.append(f"--input=@{Path(name) / f'{position}.npy'}")
-        printed = _run(folder, options)
+        printed = _run(save_with_inputs(executable, inputs, Path(name)))
     payloads = re.findall(r"dealloca .*payload=(\d+)B", printed)
     return int(payloads[0]) if payloads else 0
 
 
-def _run(folder: Path, options: list[str]) -> str:
-    tool = Path(sys.executable).with_name("iree-run-module")
-    command = [str(tool), f"--module={folder / 'module.vmfb'}", f"--parameters=model={folder / 'weights.irpa'}"]
-    flags = ["--function=main", "--device=local-task", "--print_device_statistics"]
-    process = subprocess.run([*command, *flags, *options], capture_output=True, text=True, check=False)
+def _run(options: list[str]) -> str:
+    command = [str(Path(sys.executable).with_name("iree-run-module")), *options, "--print_device_statistics"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
         raise RuntimeError(f"iree-run-module failed: {process.stderr.strip().splitlines()[0]}")
     return process.stdout + process.stderr

@@ -23,6 +23,7 @@ from onnx import TensorProto, helper
 
 import pyipu
 from benchmarks.baselines import run_tool
+from benchmarks.saved import save_with_inputs
 from benchmarks.tables import show
 
 MOST_MICROSECONDS = 50
@@ -48,19 +49,9 @@ def calls_of(executable: pyipu.Executable) -> dict[str, Callable[[], object]]:
     }
 
 
-def tool_microseconds(folder: Path, threads: int) -> float:
+def tool_microseconds(options: list[str]) -> float:
     """Mean wall-clock microseconds per call of the saved model in IREE's tool."""
-    printed = run_tool(
-        TOOL,
-        f"--module={folder / 'module.vmfb'}",
-        f"--parameters=model={folder / 'weights.irpa'}",
-        "--function=main",
-        "--device=local-task",
-        f"--task_topology_group_count={threads}",
-        "--input=16xf32=1",
-        "--benchmark_format=json",
-    )
-    (row,) = json.loads(printed)["benchmarks"]
+    (row,) = json.loads(run_tool(TOOL, *options, "--benchmark_format=json"))["benchmarks"]
     return float(row["real_time"]) * {"ns": 1e-3, "us": 1, "ms": 1e3}[row["time_unit"]]
 
 
@@ -75,11 +66,10 @@ def microseconds(call: Callable[[], object], calls: int) -> float:
 def measure(rounds: int, calls: int, threads: int) -> dict[str, float]:
     """Median microseconds per call, by name; the tool's under its own."""
     executable = pyipu.compile(tiny_model(), threads=threads)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "saved"
-        executable.save(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        options = save_with_inputs(executable, {"x": np.ones(16, np.float32)}, Path(folder))
         ways = {way: lambda call=call: microseconds(call, calls) for way, call in calls_of(executable).items()}
-        ways = {TOOL: lambda: tool_microseconds(folder, threads), **ways}
+        ways = {TOOL: lambda: tool_microseconds(options), **ways}
         times = [{way: timed() for way, timed in ways.items()} for _ in range(rounds)]
     return {way: statistics.median(row[way] for row in times) for way in ways}
 

@@ -1,16 +1,14 @@
 """The baselines: what is measured, and that it is measured right."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
 from benchmarks import baselines
 from benchmarks.baselines import MemoryUse, PlainIree
+from tests.benchmarks.perceptron import perceptron
 
 # Of SqueezeNet compiled by IREE 3.13.0: the classes' scores stay with the caller.
 RECORDED = """
@@ -27,25 +25,6 @@ RECORDED = """
 def report(*events: tuple[str, int, int]) -> str:
     rows = [{"event_type": f"queue_{kind}", "allocation_id": name, "length": size} for kind, name, size in events]
     return "\n".join(json.dumps(row) for row in rows)
-
-
-def perceptron() -> onnx.ModelProto:
-    """Two matrix products with a ReLU between: [batch, 64] -> [batch, 256] -> [batch, 32]."""
-    generator = np.random.default_rng(0)
-    shapes = {"hidden": (64, 256), "final": (256, 32)}
-    weights = [
-        numpy_helper.from_array(generator.standard_normal(shape, dtype=np.float32), name)
-        for name, shape in shapes.items()
-    ]
-    nodes = [
-        helper.make_node("MatMul", ["x", "hidden"], ["product"]),
-        helper.make_node("Relu", ["product"], ["activation"]),
-        helper.make_node("MatMul", ["activation", "final"], ["y"]),
-    ]
-    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", 64])]
-    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["batch", 32])]
-    graph = helper.make_graph(nodes, "perceptron", inputs, outputs, weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
 
 
 @pytest.fixture
@@ -109,17 +88,3 @@ def test_fixed_shapes_leave_the_model_itself_alone() -> None:
     fixed = baselines.fix_shapes(model, {"x": (4, 64)})
     assert [dim.dim_value for dim in fixed.graph.input[0].type.tensor_type.shape.dim] == [4, 64]
     assert model == perceptron()
-
-
-def test_interleaved_calls_take_turns() -> None:
-    calls: list[str] = []
-    timings = baselines.interleaved({name: partial(calls.append, name) for name in "ab"}, rounds=2, warmup=1)
-    assert calls == list("ababab")
-    assert all(0 <= timing.min_ms <= timing.median_ms <= timing.max_ms for timing in timings.values())
-
-
-def test_warmup_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = iter([0.0, 9.0, 10.0, 10.001, 20.0, 20.003, 30.0, 30.002])
-    monkeypatch.setattr(baselines.time, "perf_counter", lambda: next(clock))
-    timing = baselines.interleaved({"a": lambda: None}, rounds=3, warmup=1)["a"]
-    assert (timing.min_ms, timing.median_ms, timing.max_ms) == pytest.approx((1, 2, 3))

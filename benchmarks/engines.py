@@ -1,0 +1,118 @@
+"""The engines that are compared, each with a model that it has compiled; a worker process opens one by its name.
+
+ONNX Runtime, OpenVINO and plain IREE get the model with all shapes fixed, as pyipu does, and compute in float32.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+import pyipu
+from benchmarks.baselines import Arrays, OnnxRuntimeSession, PlainIree, fix_shapes
+from examples.zoo import Shapes
+
+Call = Callable[[Mapping[str, np.ndarray]], Arrays]
+
+TITLES = {"pyipu": "pyipu", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "plain IREE"}
+PEAK, PEAK_ORDER = "peak", 1024
+"""The engine that multiplies two square matrices of that order, whatever the model is."""
+
+
+class EngineError(RuntimeError):
+    """An engine is not installed, cannot open the model or fails to run it; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model and what it is run on."""
+
+    model: onnx.ModelProto
+    shapes: Shapes
+    inputs: Arrays
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model that is ready to run, and the seconds that compiling it took."""
+
+    call: Call
+    compile_seconds: float
+
+
+def open_engine(name: str, workload: Workload, threads: int) -> Engine:
+    """The workload's model in one of `TITLES`; `PEAK` needs none.
+
+    Raises:
+        EngineError: there is no such engine, or it is not installed.
+    """
+    if name not in _OPENERS:
+        raise EngineError(f"there is no engine {name!r}; choose among {', '.join(TITLES)}")
+    return _OPENERS[name](workload, threads)
+
+
+def _pyipu(workload: Workload, threads: int) -> Engine:
+    """Compiled without pyipu's cache."""
+    start = time.perf_counter()
+    executable = pyipu.compile(workload.model, shapes=workload.shapes or None, threads=threads, cache=False)
+    return Engine(executable.run, time.perf_counter() - start)
+
+
+def _onnxruntime(workload: Workload, threads: int) -> Engine:
+    start = time.perf_counter()
+    session = OnnxRuntimeSession(fix_shapes(workload.model, workload.shapes), threads)
+    return Engine(session, time.perf_counter() - start)
+
+
+def _openvino(workload: Workload, threads: int) -> Engine:
+    """One stream with the lowest latency; float32, because OpenVINO chooses bfloat16 where the processor has it."""
+    try:
+        import openvino
+    except ImportError as problem:
+        raise EngineError("openvino is not installed; install pyipu[bench], or choose other --engines") from problem
+    start = time.perf_counter()
+    model = fix_shapes(workload.model, workload.shapes)
+    core = openvino.Core()
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": True,
+    }
+    compiled = core.compile_model(core.read_model(io.BytesIO(model.SerializeToString())), "CPU", options)
+    request, names = compiled.create_infer_request(), [output.name for output in model.graph.output]
+
+    def call(inputs: Mapping[str, np.ndarray]) -> Arrays:
+        results = request.infer(inputs, share_inputs=True, share_outputs=True)
+        return dict(zip(names, results.values(), strict=True))
+
+    return Engine(call, time.perf_counter() - start)
+
+
+def _plain_iree(workload: Workload, threads: int) -> Engine:
+    plain = PlainIree.compile(workload.model, workload.shapes)
+    return Engine(plain.session(threads), plain.import_seconds + plain.compile_seconds)
+
+
+def _peak(workload: Workload, threads: int) -> Engine:
+    """What the machine can do: a product of two large float32 matrices in numpy's OpenBLAS.
+
+    It has the number of threads that OPENBLAS_NUM_THREADS says.
+    """
+    left, right, product = (np.ones((PEAK_ORDER, PEAK_ORDER), np.float32) for _ in range(3))
+    return Engine(lambda inputs: {"product": np.matmul(left, right, out=product)}, 0.0)
+
+
+_OPENERS: dict[str, Callable[[Workload, int], Engine]] = {
+    "pyipu": _pyipu,
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "iree": _plain_iree,
+    PEAK: _peak,
+}
