@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -68,8 +69,8 @@ def measure(rounds: int, calls: int, threads: int) -> dict[str, float]:
     executable = pyipu.compile(tiny_model(), threads=threads)
     with tempfile.TemporaryDirectory() as folder:
         options = save_with_inputs(executable, {"x": np.ones(16, np.float32)}, Path(folder))
-        ways = {way: lambda call=call: microseconds(call, calls) for way, call in calls_of(executable).items()}
-        ways = {TOOL: lambda: tool_microseconds(options), **ways}
+        ways = {way: partial(microseconds, call, calls) for way, call in calls_of(executable).items()}
+        ways = {TOOL: partial(tool_microseconds, options), **ways}
         times = [{way: timed() for way, timed in ways.items()} for _ in range(rounds)]
     return {way: statistics.median(row[way] for row in times) for way in ways}
 
