@@ -215,7 +215,8 @@ def with_border(op: RowOp, end: int) -> int:
     if op.inner_rows is None:
         return end
     low = op.uses[0].low
-    return op.rows if end >= low + op.inner_rows else max(end, low + 1)
+    least = max(end, low + 1)
+    return op.rows if least >= low + op.inner_rows else least
 
 
 def keep_apart(actions: Sequence[Action], numbers: int, share_kept: float) -> list[Action]:

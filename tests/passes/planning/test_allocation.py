@@ -124,7 +124,7 @@ def test_the_search_solves_what_defeats_every_greedy_order():
     intervals = [Interval(f"b{index}", *interval) for index, interval in enumerate(tight)]
     allocation = allocate(intervals, alignment=1)
     validate(intervals, allocation, alignment=1)
-    assert (allocation.method, allocation.peak) == ("beam search", 7)
+    assert (allocation.method, allocation.peak) == ("hill climbing", 7)
 
 
 def test_the_lower_bound_is_the_largest_load():

@@ -73,6 +73,11 @@ def test_rows_that_were_computed_long_before_are_joined_apart():
     assert not any(action.apart for action in plan(ops, 31, kept=0.5)[0])
 
 
+def test_a_border_around_one_row_is_computed_at_once():
+    actions, _ = plan([source(1), *padded_conv(0, 1, grain=1)], 1)
+    assert strips(actions, 1) == [(0, 3)]
+
+
 def test_values_that_are_read_later_stay_complete():
     ops = [source(8), RowOp(8, (RowUse(0),), grain=1), RowOp(8, (RowUse(1),), grain=1)]
     _, pieces = plan_strips(ops, {0: [Part(0, 0, 8)]}, [1, 2], 8)
