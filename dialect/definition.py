@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from iree.compiler import _mlir_libs, ir
 
 from pyipu.dialect.attributes import KINDS, Kind
+from pyipu.dialect.interning import PerContext
 from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type
 from pyipu.errors import VerificationError
 
@@ -158,7 +159,7 @@ class Op(ir.OpView):
         types = cls.result_types([parse_type(value.type) for value in operands], values, results)
         encoded = {name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None}
         if cls.VARIADIC:
-            encoded[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(operands)))
+            encoded[_SEGMENTS] = _segments_attribute(len(operands))
         operation = ir.Operation.create(
             cls.OPERATION_NAME,
             results=[mlir_type(type_) for type_ in types],
@@ -186,8 +187,9 @@ class Op(ir.OpView):
         """`infer` may rely on its signature: a graph op takes tensors, an op of a placed program references."""
         accepted = cycle(cls.OPERAND_TYPES) if cls.VARIADIC else cls.OPERAND_TYPES
         for operand, types in zip(operands, accepted, strict=False):
-            expected = " or ".join(type_.__name__.lower() for type_ in types)
-            require(isinstance(operand, types), f"takes operands of type {expected}, got {operand}")
+            if not isinstance(operand, types):
+                expected = " or ".join(type_.__name__.lower() for type_ in types)
+                raise ValueError(f"takes operands of type {expected}, got {operand}")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -199,9 +201,8 @@ class Op(ir.OpView):
         return [parse_type(value.type) for value in self.operands]
 
     def _has_segments(self) -> bool:
-        attributes = self.operation.attributes
-        expected = segments(len(self.operands))
-        return _SEGMENTS in attributes and list(ir.DenseI32ArrayAttr(attributes[_SEGMENTS])) == expected
+        attributes, expected = self.operation.attributes, _segments_attribute(len(self.operands))
+        return _SEGMENTS in attributes and attributes[_SEGMENTS] == expected
 
     def check(self) -> None:
         """Raises VerificationError when this op breaks its own declaration."""
@@ -225,10 +226,17 @@ def segments(operands: int) -> list[int]:
     return [1] * operands + [0] * (MOST_OPERANDS - operands)
 
 
+def _segments_attribute(operands: int) -> ir.Attribute:
+    return _encoded_segments(operands, ir.Context.current)
+
+
+_encoded_segments: PerContext[int, ir.Attribute] = PerContext(lambda count: ir.DenseI32ArrayAttr.get(segments(count)))
+
+
 def complete(op: Op) -> None:
     """Gives a variadic op that was written by hand its segment sizes, unless it has some."""
     if op.VARIADIC and _SEGMENTS not in op.operation.attributes and len(op.operands) <= MOST_OPERANDS:
-        op.operation.attributes[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(op.operands)))
+        op.operation.attributes[_SEGMENTS] = _segments_attribute(len(op.operands))
 
 
 def _types_named(annotation: str) -> tuple[type[Type], ...]:

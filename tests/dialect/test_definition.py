@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from iree.compiler import ir
 
+import pyipu.dialect
 from pyipu.dialect import OPS, Op
 from pyipu.dialect.elementwise import Add, Clip, LeakyRelu, Relu
 from pyipu.dialect.movement import Concat, Reshape
@@ -103,9 +104,17 @@ def test_type_survives_mlir(context: ir.Context, type_: Tensor | Ref | Buffer) -
 
 
 @pytest.mark.parametrize("text", ["tensor<?xf32>", "tensor<*xf32>", "f32", "tensor<2xcomplex<f32>>", "tensor<2xi5>"])
-def test_other_types_are_refused(text: str) -> None:
+def test_other_types_are_refused(context: ir.Context, text: str) -> None:
     with pytest.raises(ValueError, match="is not a tensor type of static shape"):
-        parse_type(text)
+        parse_type(ir.Type.parse(text))
+
+
+def test_types_of_one_context_are_not_taken_for_those_of_another(context: ir.Context) -> None:
+    here = mlir_type(Tensor((3,), "f32"))
+    with pyipu.dialect.context() as other:
+        there = mlir_type(Tensor((3,), "f32"))
+        assert there.context is other and parse_type(there) == parse_type(here)
+    assert mlir_type(Tensor((3,), "f32")) == here
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=OPS.keys())
