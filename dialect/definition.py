@@ -159,7 +159,7 @@ class Op(ir.OpView):
         types = cls.result_types([parse_type(value.type) for value in operands], values, results)
         encoded = {name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None}
         if cls.VARIADIC:
-            encoded[_SEGMENTS] = _segments_attribute(len(operands))
+            encoded[_SEGMENTS] = _segments_attribute(len(operands), ir.Context.current)
         operation = ir.Operation.create(
             cls.OPERATION_NAME,
             results=[mlir_type(type_) for type_ in types],
@@ -201,7 +201,8 @@ class Op(ir.OpView):
         return [parse_type(value.type) for value in self.operands]
 
     def _has_segments(self) -> bool:
-        attributes, expected = self.operation.attributes, _segments_attribute(len(self.operands))
+        attributes = self.operation.attributes
+        expected = _segments_attribute(len(self.operands), self.operation.context)
         return _SEGMENTS in attributes and attributes[_SEGMENTS] == expected
 
     def check(self) -> None:
@@ -226,17 +227,17 @@ def segments(operands: int) -> list[int]:
     return [1] * operands + [0] * (MOST_OPERANDS - operands)
 
 
-def _segments_attribute(operands: int) -> ir.Attribute:
-    return _encoded_segments(operands, ir.Context.current)
+def _encode_segments(operands: int, context: ir.Context) -> ir.Attribute:
+    return ir.DenseI32ArrayAttr.get(segments(operands), context)
 
 
-_encoded_segments: PerContext[int, ir.Attribute] = PerContext(lambda count: ir.DenseI32ArrayAttr.get(segments(count)))
+_segments_attribute: PerContext[int, ir.Attribute] = PerContext(_encode_segments)
 
 
 def complete(op: Op) -> None:
     """Gives a variadic op that was written by hand its segment sizes, unless it has some."""
     if op.VARIADIC and _SEGMENTS not in op.operation.attributes and len(op.operands) <= MOST_OPERANDS:
-        op.operation.attributes[_SEGMENTS] = _segments_attribute(len(op.operands))
+        op.operation.attributes[_SEGMENTS] = _segments_attribute(len(op.operands), op.operation.context)
 
 
 def _types_named(annotation: str) -> tuple[type[Type], ...]:

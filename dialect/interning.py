@@ -17,16 +17,16 @@ class PerContext(Generic[Key, Result]):
     What it keeps keeps that context alive, so it never keeps those of two contexts for long.
     """
 
-    def __init__(self, function: Callable[[Key], Result]) -> None:
+    def __init__(self, function: Callable[[Key, ir.Context], Result]) -> None:
         self._function = function
         self._context: ir.Context | None = None
         self._known: dict[Key, Result] = {}
 
     def __call__(self, key: Key, context: ir.Context) -> Result:
-        """`function(key)`; raises what it raises."""
+        """`function(key, context)`; raises what it raises."""
         if context is not self._context:
             self._context, self._known = context, {}
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._function(key)
+            found = self._known[key] = self._function(key, context)
         return found

@@ -109,7 +109,7 @@ def parse_type(type_: ir.Type) -> Type:
     return _parsed(type_, type_.context)
 
 
-def _parse(type_: ir.Type) -> Type:
+def _parse(type_: ir.Type, _: ir.Context) -> Type:
     text = str(type_)
     if text == "!ipu.buffer":
         return Buffer()
@@ -126,7 +126,7 @@ def mlir_type(type_: Type) -> ir.Type:
     return _spelled(type_, ir.Context.current)
 
 
-_spelled: PerContext[Type, ir.Type] = PerContext(lambda type_: ir.Type.parse(str(type_)))
+_spelled: PerContext[Type, ir.Type] = PerContext(lambda type_, context: ir.Type.parse(str(type_), context))
 
 
 def mlir_dtype(dtype: np.dtype) -> str:

@@ -15,6 +15,7 @@ from pyipu.dialect.movement import Concat, Reshape
 from pyipu.dialect.program import Allocate, Constant, Parameter
 from pyipu.dialect.types import Buffer, Ref, Tensor, mlir_type, parse_type
 from pyipu.errors import VerificationError
+from pyipu.passes.verifier import verify
 
 
 @pytest.fixture
@@ -120,3 +121,12 @@ def test_types_of_one_context_are_not_taken_for_those_of_another(context: ir.Con
 @pytest.mark.parametrize("op", OPS.values(), ids=OPS.keys())
 def test_every_op_is_described_in_one_sentence(op: type[Op]) -> None:
     assert (op.__doc__ or "").split("\n")[0].rstrip().endswith((".", ":", ")"))
+
+
+def test_a_module_is_verified_without_a_current_context() -> None:
+    with pyipu.dialect.context(), ir.Location.unknown():
+        module = ir.Module.parse("func.func @main(%x: tensor<2x3xf32>) { return }")
+        block = module.body.operations[0].regions[0].blocks[0]
+        with ir.InsertionPoint.at_block_begin(block):
+            Concat.create(block.arguments[0], block.arguments[0], axis=0)
+    verify(module)
