@@ -10,7 +10,7 @@ from typing import Any, NewType
 import numpy as np
 from iree.compiler import ir
 
-from pyipu.dialect.types import Tensor
+from pyipu.dialect.types import Tensor, mlir_type, parse_type
 
 Symbol = NewType("Symbol", str)
 """An attribute that names another operation of the module, such as a vertex's codelet."""
@@ -56,6 +56,13 @@ def _decode_array(attribute: ir.Attribute) -> np.ndarray:
     return _reshaped(np.array(items, tensor.numpy_dtype), tensor)
 
 
+def _decode_tensor(attribute: ir.Attribute) -> Tensor:
+    type_ = parse_type(ir.TypeAttr(attribute).value)
+    if not isinstance(type_, Tensor):
+        raise ValueError(f"{type_} is not a tensor type")
+    return type_
+
+
 def _number(text: str, tensor: Tensor) -> Any:
     """One printed element: a word, an integer, a decimal float, or a float's bits in hexadecimal."""
     if text in ("true", "false"):
@@ -90,8 +97,8 @@ KINDS: dict[str, Kind] = {
     ),
     "Tensor": Kind(
         "builtin.type",
-        lambda v: ir.TypeAttr.get(ir.Type.parse(str(v))),
-        lambda a: Tensor.parse(str(ir.TypeAttr(a).value)),
+        lambda v: ir.TypeAttr.get(mlir_type(v)),
+        _decode_tensor,
     ),
     "np.ndarray": Kind("builtin.dense_typed_elements", _encode_array, _decode_array),
 }

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from iree.compiler import _mlir_libs, ir
 
 from pyipu.dialect.attributes import KINDS, Kind
+from pyipu.dialect.interning import PerContext
 from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type
 from pyipu.errors import VerificationError
 
@@ -163,7 +164,7 @@ class Op(ir.OpView):
         types = cls.result_types([parse_type(value.type) for value in operands], values, results)
         encoded = {name: cls.KINDS[name].encode(value) for name, value in values.items() if value is not None}
         if cls.VARIADIC:
-            encoded[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(operands)))
+            encoded[_SEGMENTS] = _segments_attribute(len(operands), ir.Context.current)
         operation = ir.Operation.create(
             cls.OPERATION_NAME,
             results=[mlir_type(type_) for type_ in types],
@@ -191,8 +192,9 @@ class Op(ir.OpView):
         """`infer` may rely on its signature: a graph op takes tensors, an op of a placed program references."""
         accepted = cycle(cls.OPERAND_TYPES) if cls.VARIADIC else cls.OPERAND_TYPES
         for operand, types in zip(operands, accepted, strict=False):
-            expected = " or ".join(type_.__name__.lower() for type_ in types)
-            require(isinstance(operand, types), f"takes operands of type {expected}, got {operand}")
+            if not isinstance(operand, types):
+                expected = " or ".join(type_.__name__.lower() for type_ in types)
+                raise ValueError(f"takes operands of type {expected}, got {operand}")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -205,8 +207,8 @@ class Op(ir.OpView):
 
     def _has_segments(self) -> bool:
         attributes = self.operation.attributes
-        expected = segments(len(self.operands))
-        return _SEGMENTS in attributes and list(ir.DenseI32ArrayAttr(attributes[_SEGMENTS])) == expected
+        expected = _segments_attribute(len(self.operands), self.operation.context)
+        return _SEGMENTS in attributes and attributes[_SEGMENTS] == expected
 
     def check(self) -> None:
         """Raises VerificationError when this op breaks its own declaration."""
@@ -230,10 +232,17 @@ def segments(operands: int) -> list[int]:
     return [1] * operands + [0] * (MOST_OPERANDS - operands)
 
 
+def _encode_segments(operands: int, context: ir.Context) -> ir.Attribute:
+    return ir.DenseI32ArrayAttr.get(segments(operands), context)
+
+
+_segments_attribute: PerContext[int, ir.Attribute] = PerContext(_encode_segments)
+
+
 def complete(op: Op) -> None:
     """Gives a variadic op that was written by hand its segment sizes, unless it has some."""
     if op.VARIADIC and _SEGMENTS not in op.operation.attributes and len(op.operands) <= MOST_OPERANDS:
-        op.operation.attributes[_SEGMENTS] = ir.DenseI32ArrayAttr.get(segments(len(op.operands)))
+        op.operation.attributes[_SEGMENTS] = _segments_attribute(len(op.operands), op.operation.context)
 
 
 def _types_named(annotation: str) -> tuple[type[Type], ...]:

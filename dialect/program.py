@@ -123,7 +123,8 @@ class Execute(Op, mnemonic="execute"):
     """A placed vertex: runs a codelet from references to references.
 
     The last `writes` operands are written, the others read. A reference that is both is updated in place.
-    `executable` names the compiled function, shared by all placed vertices with equal codelet and equal layout.
+    `executable` names the compiled function, shared by all placed vertices with equal codelet and equal layout; offsets
+    may differ.
     """
 
     codelet: Symbol

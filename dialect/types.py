@@ -11,6 +11,8 @@ import ml_dtypes
 import numpy as np
 from iree.compiler import ir
 
+from pyipu.dialect.interning import PerContext
+
 NUMPY_DTYPES: dict[str, np.dtype] = {
     "f64": np.dtype(np.float64),
     "f32": np.dtype(np.float32),
@@ -52,7 +54,7 @@ class Tensor:
         return Tensor(tuple(array.shape), mlir_dtype(array.dtype))
 
     def __str__(self) -> str:
-        return f"tensor<{''.join(f'{size}x' for size in self.shape)}{self.dtype}>"
+        return f"tensor<{'x'.join([*map(str, self.shape), self.dtype])}>"
 
     @property
     def rank(self) -> int:
@@ -102,8 +104,12 @@ class Buffer:
 Type = Tensor | Ref | Buffer
 
 
-def parse_type(type_: ir.Type | str) -> Type:
+def parse_type(type_: ir.Type) -> Type:
     """The Python value of an MLIR type; raises ValueError for a type that `ipu` IR does not use."""
+    return _parsed(type_, type_.context)
+
+
+def _parse(type_: ir.Type, _: ir.Context) -> Type:
     text = str(type_)
     if text == "!ipu.buffer":
         return Buffer()
@@ -112,9 +118,15 @@ def parse_type(type_: ir.Type | str) -> Type:
     return Tensor.parse(text)
 
 
+_parsed: PerContext[ir.Type, Type] = PerContext(_parse)
+
+
 def mlir_type(type_: Type) -> ir.Type:
     """The MLIR type of `type_`, in the current context."""
-    return ir.Type.parse(str(type_))
+    return _spelled(type_, ir.Context.current)
+
+
+_spelled: PerContext[Type, ir.Type] = PerContext(lambda type_, context: ir.Type.parse(str(type_), context))
 
 
 def mlir_dtype(dtype: np.dtype) -> str:

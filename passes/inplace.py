@@ -40,10 +40,10 @@ class InPlace(Pass):
     def run(self, module: ir.Module, session: Session) -> None:
         graph = Graph.read(module, self.sums)
         plan = plan_aliasing(graph.tensors, graph.steps, graph.returned, self.alignment)
+        names = ir.AsmState(module.operation)
         for refusal in plan.refusals:
-            value = graph.values[refusal.value]
-            where = graph.ops[refusal.step].location
-            session.remark(self.NAME, where, f"no alias with {value.get_name()}: {refusal.reason}")
+            name = graph.values[refusal.value].get_name(names)
+            session.remark(self.NAME, graph.ops[refusal.step].location, f"no alias with {name}: {refusal.reason}")
         _write_program(module, graph, plan, self.alignment)
 
 
@@ -142,17 +142,16 @@ def _first_writes(graph: Graph, plan: Aliasing) -> dict[int, list[int]]:
 
     A border is written before the first step that writes into the padded buffer, its own copy at the latest.
     """
-    written = {value: number for number, step in enumerate(graph.steps) for value in step.results}
+    first_write = _first_write_of_storages(graph, plan)
     borders: dict[int, list[int]] = {}
     for number in reversed([i for i, step in enumerate(graph.steps) if step.role is Role.PAD]):
-        storage = plan.storages[plan.storage_of[graph.steps[number].results[0]]]
-        first = min(_real_write(written[value], graph, plan, number) for value in storage.members)
-        borders.setdefault(first, []).append(number)
+        storage = plan.storage_of[graph.steps[number].results[0]]
+        borders.setdefault(min(first_write.get(storage, number), number), []).append(number)
     return borders
 
 
-def _real_write(number: int, graph: Graph, plan: Aliasing, otherwise: int) -> int:
-    """The step if it writes memory, else one that is no earlier than the padding."""
-    writes = graph.steps[number].role is Role.COMPUTE
-    copies = any((number, i) in plan.copies for i in range(len(graph.steps[number].reads)))
-    return number if writes or copies else otherwise
+def _first_write_of_storages(graph: Graph, plan: Aliasing) -> dict[int, int]:
+    """The first step that writes into each storage that some step writes into."""
+    copying = {number for number, _ in plan.copies}
+    writing = [i for i, step in enumerate(graph.steps) if step.role is Role.COMPUTE or i in copying]
+    return {plan.storage_of[value]: i for i in reversed(writing) for value in graph.steps[i].results}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,6 +17,9 @@ from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.session import Session
+
+BLOCK = 32
+"""Elements of the last dimension that are computed together, at most."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def _body_text(codelet: func.FuncOp) -> str:
 
 
 def _name_executables(calls: list[Execute]) -> None:
-    """One executable per codelet and layout; only where bytes start may differ between vertices that share it."""
+    """One executable per codelet and layout; what vertices that share it pass is where bytes start, and offsets."""
     layouts: dict[str, dict[tuple[object, ...], str]] = {}
     for op in calls:
         known = layouts.setdefault(op.codelet, {})
@@ -67,9 +71,13 @@ def layout_key(op: Execute) -> tuple[object, ...]:
 
 
 def layout(reference: ir.Value) -> tuple[object, ...]:
-    """Whole shape, offsets and strides of a reference."""
+    """Whole shape, strides, and how the offset in the last dimension is aligned, of a reference.
+
+    Offsets themselves can be told to an executable, but which channels are computed together depends on where a block
+    of them can begin.
+    """
     owner = reference.owner
     if isinstance(owner, View):
-        return owner.whole, owner.offsets, owner.strides
+        return owner.whole, owner.strides, *(math.gcd(offset, BLOCK) for offset in owner.offsets[-1:])
     shape = tensor_of(reference).shape
-    return shape, (0,) * len(shape), (1,) * len(shape)
+    return shape, (1,) * len(shape), *([BLOCK] * len(shape[-1:]))

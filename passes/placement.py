@@ -37,6 +37,7 @@ class ProgramWriter:
         self._views: dict[tuple[int, Region, Tensor], ir.Value] = {}
         self._results: dict[int, int] = {}
         self._last_allocation: Allocate | None = None
+        self._codelets = set(codelets(module))
 
     def mark_results(self, returned: Sequence[int]) -> None:
         """Decides which storages are the returned buffers themselves; other results will be copied into one."""
@@ -136,8 +137,16 @@ class ProgramWriter:
         self._copy(self.view(source), self._view(number, viewed), location)
 
     def _copy(self, source: ir.Value, target: ir.Value, location: ir.Location) -> None:
-        codelet = _copy_codelet(self.module, tensor_of(source))
+        codelet = self._copy_codelet(tensor_of(source))
         Execute.create(source, target, codelet=Symbol(codelet), writes=1, location=location)
+
+    def _copy_codelet(self, tensor: Tensor) -> str:
+        """The name of the codelet that returns its operand; made when the module has none for this type."""
+        name = f"copy_{'x'.join(str(size) for size in tensor.shape)}_{tensor.dtype}"
+        if name not in self._codelets:
+            self._codelets.add(name)
+            _write_copy_codelet(self.module, name, mlir_type(tensor))
+        return name
 
     def finish(self, returned: Sequence[int]) -> None:
         """Copies what is not in a returned buffer yet, and returns."""
@@ -162,14 +171,8 @@ def _is_source(value: ir.Value) -> bool:
     return isinstance(value, ir.BlockArgument) or isinstance(value.owner, Parameter)
 
 
-def _copy_codelet(module: ir.Module, tensor: Tensor) -> str:
-    """The name of the codelet that returns its operand; made when the module has none for this type."""
-    name = f"copy_{'x'.join(str(size) for size in tensor.shape)}_{tensor.dtype}"
-    if name in codelets(module):
-        return name
-    type_ = mlir_type(tensor)
+def _write_copy_codelet(module: ir.Module, name: str, type_: ir.Type) -> None:
     with ir.InsertionPoint(module.body), ir.Location.unknown():
         codelet = func.FuncOp(name, ([type_], [type_]), visibility="private")
         with ir.InsertionPoint(codelet.add_entry_block()):
             func.ReturnOp([codelet.arguments[0]])
-    return name

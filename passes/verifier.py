@@ -9,7 +9,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Execute, Vertex
-from pyipu.dialect.types import Tensor, tensor_of
+from pyipu.dialect.types import Type, parse_type, tensor_of
 from pyipu.errors import VerificationError
 
 
@@ -39,12 +39,27 @@ def diagnose(module: ir.Module) -> bool:
 def _verify(module: ir.Module) -> None:
     if not module.operation.verify():
         raise _BrokenError(module.operation, "MLIR does not verify the module")
-    functions = {op.name.value: op for op in module.body.operations if isinstance(op, func.FuncOp)}
+    codelets = _Codelets(module)
     for op in all_ops(module):
-        _check_op(op, functions)
+        _check_op(op, codelets)
 
 
-def _check_op(op: ir.OpView, functions: dict[str, func.FuncOp]) -> None:
+class _Codelets:
+    """The functions that vertices may name; each one's types are read once."""
+
+    def __init__(self, module: ir.Module) -> None:
+        self.functions = {op.name.value: op for op in module.body.operations if isinstance(op, func.FuncOp)}
+        self._tensors: dict[str, list[Type]] = {}
+
+    def tensors(self, name: str) -> list[Type]:
+        """The types of operands and results; raises KeyError when there is no such function."""
+        if name not in self._tensors:
+            type_ = self.functions[name].type
+            self._tensors[name] = [parse_type(one) for one in (*type_.inputs, *type_.results)]
+        return self._tensors[name]
+
+
+def _check_op(op: ir.OpView, codelets: _Codelets) -> None:
     if not isinstance(op, Op):
         if op.operation.name.startswith("ipu."):
             raise _BrokenError(op.operation, f"'{op.operation.name}' is no operation of the ipu dialect")
@@ -52,21 +67,20 @@ def _check_op(op: ir.OpView, functions: dict[str, func.FuncOp]) -> None:
     try:
         op.check()
         if isinstance(op, Vertex | Execute):
-            _check_call(op, functions)
+            _check_call(op, codelets)
     except VerificationError as error:
         raise _BrokenError(op.operation, str(error)) from None
 
 
-def _check_call(op: Vertex | Execute, functions: dict[str, func.FuncOp]) -> None:
+def _check_call(op: Vertex | Execute, codelets: _Codelets) -> None:
     """Operand and result tensors are those of the codelet."""
-    codelet = functions.get(op.codelet)
-    if codelet is None:
-        raise VerificationError(f"'{op.OPERATION_NAME}' op names the codelet @{op.codelet}, which is not in the module")
+    name = op.codelet
+    if name not in codelets.functions:
+        raise VerificationError(f"'{op.OPERATION_NAME}' op names the codelet @{name}, which is not in the module")
     tensors = [tensor_of(value) for value in (*op.operands, *op.results)]
-    type_ = codelet.type
-    expected = [Tensor.parse(str(t)) for t in (*type_.inputs, *type_.results)]
-    if tensors != expected:
-        raise VerificationError(f"'{op.OPERATION_NAME}' op does not fit its codelet @{op.codelet}: {type_}")
+    if tensors != codelets.tensors(name):
+        type_ = codelets.functions[name].type
+        raise VerificationError(f"'{op.OPERATION_NAME}' op does not fit its codelet @{name}: {type_}")
 
 
 def all_ops(module: ir.Module) -> Iterator[ir.OpView]:

@@ -17,7 +17,8 @@ from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
-from pyipu.targets.executable import bindings, emit_executable
+from pyipu.targets.binding import Interface, bindings
+from pyipu.targets.executable import emit_executable
 
 _ON = "on(#hal.device.affinity<@dev>)"
 _EXTERNAL = "!stream.resource<external>"
@@ -73,6 +74,8 @@ class Program:
     steps: list[Op]
     returned: list[ir.Value]
     arena_bytes: int
+    interfaces: dict[str, Interface]
+    """How each executable is called, by name; the vertices that share it are equal in all else it is compiled for."""
 
     @staticmethod
     def read(main: func.FuncOp, input_names: Sequence[str]) -> Program:
@@ -86,6 +89,7 @@ class Program:
             [op for op in ops if isinstance(op, Border | Execute)],
             list(block.operations[len(block.operations) - 1].operands),
             arena,
+            {name: Interface.of(sharing) for name, sharing in _sharing(ops).items()},
         )
 
     def resources(self) -> dict[ir.Value, Resource]:
@@ -105,18 +109,28 @@ class Program:
         return Resource("%arena", "%m", _TRANSIENT, self.arena_bytes)
 
 
+def _sharing(ops: Sequence[Op]) -> dict[str, list[Execute]]:
+    """The placed vertices by the name of their executable."""
+    found: dict[str, list[Execute]] = {}
+    for op in (op for op in ops if isinstance(op, Execute)):
+        found.setdefault(_executable(op), []).append(op)
+    return found
+
+
+def _executable(op: Execute) -> str:
+    return op.executable or op.codelet
+
+
 def _base(reference: ir.Value) -> ir.Value:
     return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
 
 
 def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
-    """One executable per name; vertices that share it are equal in all that it is compiled for."""
     bodies = codelets(module)
-    first: dict[str, Execute] = {}
-    for op in program.steps:
-        if isinstance(op, Execute):
-            first.setdefault(op.executable or op.codelet, op)
-    return "".join(emit_executable(name, op, bodies[op.codelet], tiles) for name, op in first.items())
+    return "".join(
+        emit_executable(name, interface, bodies[interface.vertex.codelet], tiles)
+        for name, interface in program.interfaces.items()
+    )
 
 
 def _parameters(program: Program) -> str:
@@ -163,6 +177,7 @@ def _main(program: Program, poison: bool) -> str:
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
     patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
     patterns |= {_POISON} if poison else set()
+    patterns |= {(number, "i32") for op in program.steps if isinstance(op, Execute) for number in _passed(op, program)}
     head += [f"%{type_}_{bits} = arith.constant {bits} : {type_}" for bits, type_ in sorted(patterns)]
     body = "\n".join([*head, *lines])
     return f"util.func public @main({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
@@ -241,7 +256,14 @@ def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> l
     assert isinstance(op, Execute)
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
     operands = [f"{letters[binding.access]} {_bound(value, program, resources)}" for value, binding in bindings(op)]
-    return [f"stream.cmd.dispatch @{op.executable}::@{op.executable} {{", ",\n".join(operands), "}"]
+    name, passed = _executable(op), _passed(op, program)
+    listed = ", ".join(f"%i32_{offset}" for offset in passed)
+    arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""
+    return [f"stream.cmd.dispatch @{name}::@{name}{arguments} {{", ",\n".join(operands), "}"]
+
+
+def _passed(op: Execute, program: Program) -> list[int]:
+    return program.interfaces[_executable(op)].arguments(op)
 
 
 def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource]) -> str:

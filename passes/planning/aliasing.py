@@ -102,14 +102,15 @@ class _Planner:
     def __init__(
         self, tensors: Sequence[Tensor], steps: Sequence[Step], returned: Sequence[int], granularity: int
     ) -> None:
-        self.tensors, self.granularity, self.returned = tensors, granularity, set(returned)
+        self.tensors, self.granularity, self.end = tensors, granularity, len(steps)
         self.storages: dict[int, Storage] = {}
         self.storage_of: dict[int, int] = {}
         self.copies: set[tuple[int, int]] = set()
         self.kept_apart: set[int] = set()
         self.in_place: dict[int, int] = {}
         self.refusals: list[Refusal] = []
-        self.last_read = _last_reads(steps, self.returned)
+        self.last_read = _last_reads(steps, returned)
+        self.storage_last_read: dict[int, int] = {}
         self.gathered_from = _gather_starts(steps)
         self.begin: dict[int, int] = {}
         self.number = 0
@@ -145,6 +146,7 @@ class _Planner:
         self.storages[value] = storage
         self.storage_of[value] = value
         self.begin[value] = self.number
+        self.storage_last_read[value] = self.last_read.get(value, -1)
         return storage
 
     def _storage(self, value: int) -> Storage:
@@ -175,7 +177,7 @@ class _Planner:
             return "its type is another than the result's"
         if not storage.members[source].is_whole or storage.members[source].sizes != storage.shape:
             return "it is a part of a larger buffer"
-        if any(self.last_read.get(member, -1) > number for member in storage.members):
+        if self.storage_last_read[self.storage_of[source]] > number:
             return "it is still read later"
         if any(value != source and value in storage.members for value in step.reads):
             return "the same vertex reads the buffer in another way, too"
@@ -187,6 +189,7 @@ class _Planner:
         key = self.storage_of[neighbour]
         self.storages[key].members[value] = region
         self.storage_of[value] = key
+        self.storage_last_read[key] = max(self.storage_last_read[key], self.last_read.get(value, -1))
 
     def _view(self, number: int, step: Step) -> None:
         """The result is a window on the operand's memory."""
@@ -233,7 +236,7 @@ class _Planner:
             return "it is a copy that is kept apart"
         if self.storage_of[source] == self.storage_of[result]:
             return "it already lies in that buffer"
-        if self.returned & storage.members.keys():
+        if self.storage_last_read[self.storage_of[source]] == self.end:
             return "it is a result of the network"
         if not region.is_whole or math.prod(region.sizes) != math.prod(storage.shape):
             return "it is a part of another buffer"
@@ -250,7 +253,7 @@ class _Planner:
             self._join(value, result, placed)
 
 
-def _last_reads(steps: Sequence[Step], returned: set[int]) -> dict[int, int]:
+def _last_reads(steps: Sequence[Step], returned: Sequence[int]) -> dict[int, int]:
     """The last step that reads each value; results of the network are read after the last step."""
     last = {value: number for number, step in enumerate(steps) for value in step.reads}
     return last | {value: len(steps) for value in returned}

@@ -61,20 +61,23 @@ class Region:
     def rebased(self, granularity: int = 1) -> Region:
         """The same elements with the least `whole`: rows in front of and behind the region are left out of it.
 
-        Equal strips of one buffer then differ in `start` alone. Rows in front stay when they are no multiple of
-        `granularity` elements.
+        `start` stays at a multiple of `granularity` elements if it is at one. Where not every row begins at such a
+        multiple, some rows in front stay, and `whole` has as many rows as any region of this height needs: equal strips
+        of one buffer then differ in `start` and in one offset alone.
         """
         rows = next((i for i, size in enumerate(self.whole) if size != 1), None)
         if rows is None:
             return self
-        distance = self.offsets[rows] * math.prod(self.whole[rows + 1 :])
-        skipped = self.offsets[rows] if distance % granularity == 0 else 0
-        extent = self.offsets[rows] - skipped + (self.sizes[rows] - 1) * self.strides[rows] + 1
+        pitch, total, offset = math.prod(self.whole[rows + 1 :]), self.whole[rows], self.offsets[rows]
+        period = granularity // math.gcd(pitch, granularity)
+        needed = max((self.sizes[rows] - 1) * self.strides[rows] + 1, 0)
+        extent = _window(total, needed, period)
+        skipped = min(offset // period * period, total - extent)
         return replace(
             self,
-            start=self.start + (distance if skipped else 0),
+            start=self.start + skipped * pitch,
             whole=(*self.whole[:rows], extent, *self.whole[rows + 1 :]),
-            offsets=(*self.offsets[:rows], self.offsets[rows] - skipped, *self.offsets[rows + 1 :]),
+            offsets=(*self.offsets[:rows], offset - skipped, *self.offsets[rows + 1 :]),
         )
 
     def place(self, inner: Region, granularity: int = 1) -> Region | None:
@@ -88,3 +91,12 @@ class Region:
         if base is None:
             return None
         return replace(inner, start=base.start + inner.start)
+
+
+def _window(total: int, needed: int, period: int) -> int:
+    """How many rows a window has that holds `needed` ones wherever they are among `total`.
+
+    Windows begin at multiples of `period`, the last one, which ends with the buffer, too.
+    """
+    least = needed + period - 1
+    return min(least + (total - least) % period, total)

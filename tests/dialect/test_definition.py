@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from iree.compiler import ir
 
+import pyipu.dialect
 from pyipu.dialect import OPS, Op
 from pyipu.dialect.elementwise import Add, Clip, LeakyRelu, Relu
 from pyipu.dialect.movement import Concat, Reshape
 from pyipu.dialect.program import Allocate, Constant, Parameter
 from pyipu.dialect.types import Buffer, Ref, Tensor, mlir_type, parse_type
 from pyipu.errors import VerificationError
+from pyipu.passes.verifier import verify
 
 
 @pytest.fixture
@@ -103,11 +105,28 @@ def test_type_survives_mlir(context: ir.Context, type_: Tensor | Ref | Buffer) -
 
 
 @pytest.mark.parametrize("text", ["tensor<?xf32>", "tensor<*xf32>", "f32", "tensor<2xcomplex<f32>>", "tensor<2xi5>"])
-def test_other_types_are_refused(text: str) -> None:
+def test_other_types_are_refused(context: ir.Context, text: str) -> None:
     with pytest.raises(ValueError, match="is not a tensor type of static shape"):
-        parse_type(text)
+        parse_type(ir.Type.parse(text))
+
+
+def test_types_of_one_context_are_not_taken_for_those_of_another(context: ir.Context) -> None:
+    here = mlir_type(Tensor((3,), "f32"))
+    with pyipu.dialect.context() as other:
+        there = mlir_type(Tensor((3,), "f32"))
+        assert there.context is other and parse_type(there) == parse_type(here)
+    assert mlir_type(Tensor((3,), "f32")) == here
 
 
 @pytest.mark.parametrize("op", OPS.values(), ids=OPS.keys())
 def test_every_op_is_described_in_one_sentence(op: type[Op]) -> None:
     assert (op.__doc__ or "").split("\n")[0].rstrip().endswith((".", ":", ")"))
+
+
+def test_a_module_is_verified_without_a_current_context() -> None:
+    with pyipu.dialect.context(), ir.Location.unknown():
+        module = ir.Module.parse("func.func @main(%x: tensor<2x3xf32>) { return }")
+        block = module.body.operations[0].regions[0].blocks[0]
+        with ir.InsertionPoint.at_block_begin(block):
+            Concat.create(block.arguments[0], block.arguments[0], axis=0)
+    verify(module)

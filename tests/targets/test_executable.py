@@ -14,7 +14,8 @@ from pyipu.dialect.program import Execute
 from pyipu.dialect.types import Tensor
 from pyipu.passes.functions import codelets
 from pyipu.passes.verifier import all_ops
-from pyipu.targets.executable import Binding, emit_executable
+from pyipu.targets.binding import Binding, Interface
+from pyipu.targets.executable import emit_executable
 from tests.passes.graphs import parsed, run
 
 STAGES = "ipu-pack,ipu-fuse,ipu-inplace,ipu-allocate,ipu-outline"
@@ -68,7 +69,7 @@ def executables(text: str) -> list[str]:
         complete(op)
     run(module, session, STAGES)
     placed = [op for op in all_ops(module) if isinstance(op, Execute)]
-    return [emit_executable(op.codelet, op, codelets(module)[op.codelet]) for op in placed]
+    return [emit_executable(op.codelet, Interface.of([op]), codelets(module)[op.codelet]) for op in placed]
 
 
 def stored_types(text: str) -> list[str]:

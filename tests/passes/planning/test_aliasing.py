@@ -1,5 +1,7 @@
 """Aliasing on small programs: what shares memory, and why something does not."""
 
+import time
+
 import pytest
 
 from pyipu.passes.planning.aliasing import Role, Step, Tensor, plan_aliasing
@@ -144,3 +146,12 @@ def test_a_result_of_the_network_is_not_moved_into_another_buffer(granularity):
     plan = plan_aliasing([INPUT, IMAGE, IMAGE, whole], steps, [1, 3], granularity)
     assert plan.copies == {(2, 0)}
     assert reasons(plan) == ["it is a result of the network"]
+
+
+def test_a_long_chain_of_updates_takes_time_in_proportion_to_its_length():
+    count = 20_000
+    steps = [compute([i], i + 1, [i]) for i in range(count)]
+    began = time.process_time()
+    plan = plan_aliasing([INPUT, *[IMAGE] * count], steps, [count])
+    assert time.process_time() - began < 5
+    assert len(plan.in_place) == count - 1 and len(plan.storages) == 2

@@ -81,3 +81,15 @@ def test_rebased_addresses_the_same_elements(data, granularity):
     assert (addresses(rebased) == addresses(region)).all()
     assert rebased.start % granularity == 0
     assert all(a <= b for a, b in zip(rebased.whole, region.whole, strict=True))
+
+
+@given(st.integers(1, 20), st.integers(1, 6), st.integers(1, 5), st.sampled_from([1, 4, 16]), st.data())
+def test_strips_of_one_buffer_differ_in_start_and_offset_alone(total, pitch, size, granularity, data):
+    first, second = (data.draw(st.integers(0, max(total - size, 0))) for _ in range(2))
+    strips = [
+        Region.all_of((1, total, pitch)).slice((0, first, 0), (1, min(size, total), pitch), (1, 1, 1))
+        for first in (first, second)
+    ]
+    one, other = (strip.rebased(granularity) for strip in strips)
+    assert one.whole == other.whole
+    assert one.whole[1] <= min(size, total) + 2 * granularity
