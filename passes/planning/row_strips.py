@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 WHOLE = 1 << 40
 """A grain without limit."""
@@ -50,8 +51,7 @@ class RowOp:
     """The most rows that are computed at once."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Rows [first, end) of a tensor, in the piece of this number."""
 
     piece: int
@@ -170,13 +170,14 @@ class Puller:
         pieces = self.pieces[value]
         touched = [piece for piece in pieces if piece.first < end and piece.end > first]
         if len(touched) == 1:
-            return replace(touched[0], first=first, end=end)
+            return Part(touched[0].piece, first, end)
         needed = self.first_needed(value)
-        parts = tuple(replace(piece, first=max(piece.first, min(needed, first))) for piece in touched)
+        kept = min(needed, first)
+        parts = tuple(Part(piece.piece, max(piece.first, kept), piece.end) for piece in touched)
         rest = [piece for piece in pieces if piece not in touched]
         joined = self._make(Kind.JOIN, value, parts[0].first, parts[-1].end, parts)
         self.pieces[value] = sorted([*rest, joined], key=lambda piece: piece.first)
-        return replace(joined, first=first, end=end)
+        return Part(joined.piece, first, end)
 
     def first_needed(self, value: int) -> int:
         """The first row of a value that is still read, by what is computed so far."""
@@ -235,7 +236,7 @@ def keep_apart(actions: Sequence[Action], numbers: int, share_kept: float) -> li
         if found is None:
             continue
         when, part = found
-        kept.setdefault(when, []).append(Action(Kind.KEEP, action.op, replace(part, piece=numbers), (part,)))
+        kept.setdefault(when, []).append(Action(Kind.KEEP, action.op, part._replace(piece=numbers), (part,)))
         renamed |= {(after, part.piece): numbers for after, _ in uses[part.piece] if after > when}
         numbers += 1
     together = _joined_apart(actions) if share_kept > 0.5 else actions
@@ -266,5 +267,7 @@ def _kept_part(made: Part, uses: Sequence[tuple[int, Part]], share_kept: float) 
 
 
 def _renamed(action: Action, time: int, renamed: Mapping[tuple[int, int], int]) -> Action:
-    parts = tuple(replace(part, piece=renamed.get((time, part.piece), part.piece)) for part in action.parts)
+    if not any((time, part.piece) in renamed for part in action.parts):
+        return action
+    parts = tuple(part._replace(piece=renamed.get((time, part.piece), part.piece)) for part in action.parts)
     return replace(action, parts=parts)
