@@ -53,7 +53,7 @@ def memory_table(executable: pyipu.Executable, plain: PlainIree, inputs: dict[st
     memory, theirs = executable.memory, memory_use(plain.module, list(inputs.values()), plain.parameters)
     table = Table("activations of one call", "MB", title="Memory")
     rows = {
-        "sum of all buffers": memory.unplanned_bytes,
+        "sum of all values": dict(memory.stages)["sum"],
         "plain IREE's arena": theirs.arena,
         "pyipu's arena": memory.arena_bytes,
         "lower bound for this schedule": memory.lower_bound,

@@ -1,5 +1,6 @@
 """All passes by the name that a pipeline gives them, in the order in which a graph meets them."""
 
+from pyipu.passes.account import Account
 from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.base import Pass
 from pyipu.passes.canonicalize import Canonicalize
@@ -11,6 +12,6 @@ from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
 from pyipu.passes.stream import Stream
 
-_ALL: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Stream, InPlace, AllocateArena, Outline]
+_ALL: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Account, Stream, InPlace, AllocateArena, Outline]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in _ALL}

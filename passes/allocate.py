@@ -38,7 +38,7 @@ class AllocateArena(Pass):
         validate(intervals, allocation, self.alignment)
         for name, op in buffers.items():
             op.attributes["offset"] = KINDS["int"].encode(allocation.offsets[name])
-        _record(main, allocation, intervals)
+        _record(main, allocation)
         if not allocation.proved_optimal:
             excess = allocation.peak - allocation.lower_bound
             session.remark(self.NAME, main.location, f"the arena is {excess} bytes above its lower bound")
@@ -69,12 +69,11 @@ def _buffer_of(reference: ir.Value) -> ir.Value:
     return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
 
 
-def _record(main: func.FuncOp, allocation: Allocation, intervals: list[Interval]) -> None:
+def _record(main: func.FuncOp, allocation: Allocation) -> None:
     """The figures stand on the function, so that they are visible in the printed IR and reach plan.json."""
     figures = {
         "ipu.arena_bytes": allocation.peak,
         "ipu.lower_bound_bytes": allocation.lower_bound,
-        "ipu.unplanned_bytes": sum(interval.size for interval in intervals),
     }
     for name, value in figures.items():
         main.attributes[name] = KINDS["int"].encode(value)

@@ -41,20 +41,17 @@ class ProgramWriter:
 
     def mark_results(self, returned: Sequence[int]) -> None:
         """Decides which storages are the returned buffers themselves; other results will be copied into one."""
-        for position, value in enumerate(returned):
-            storage = self.plan.storage_of[value]
-            if storage not in self._results and self._fills_storage(value):
-                self._results[storage] = position
-
-    def _fills_storage(self, value: int) -> bool:
-        storage = self.plan.storages[self.plan.storage_of[value]]
-        region = storage.members[value]
-        return not storage.read_only and region.is_whole and math.prod(region.sizes) == math.prod(storage.shape)
+        self._results = self.plan.results(returned)
 
     def view(self, value: int) -> ir.Value:
         """The reference to a value's region of its storage."""
-        number = self.plan.storage_of[value]
-        return self._least_view(number, self.plan.storages[number].members[value])
+        with self._location(value):
+            return self._least_view(self.plan.storage_of[value], self.plan.region(value))
+
+    def _location(self, value: int) -> ir.Location:
+        """A view has the location of the value that it shows, so that a placed program says what lies in a buffer."""
+        source = self.values[value]
+        return ir.Location.unknown() if isinstance(source, ir.BlockArgument) else source.owner.location
 
     def _least_view(self, number: int, region: Region) -> ir.Value:
         """Bound to no more rows than it needs, so that equal strips share an executable."""
@@ -62,6 +59,7 @@ class ProgramWriter:
         return self._view(number, region.rebased(self.alignment // itemsize))
 
     def _view(self, number: int, region: Region) -> ir.Value:
+        """A new view has the current location."""
         storage = self.plan.storages[number]
         tensor = Tensor(region.sizes, storage.dtype)
         key = (number, region, tensor)
@@ -113,7 +111,8 @@ class ProgramWriter:
         number = self.plan.storage_of[value]
         padded = self.plan.storages[number].members[value]
         inside = padded.slice(*place)
-        Border.create(self._view(number, padded), self._view(number, inside), value=pad.value, location=pad.location)
+        with pad.location:
+            Border.create(self._view(number, padded), self._view(number, inside), value=pad.value)
 
     def execute(self, codelet: str, reads: Sequence[int], results: Sequence[int], location: ir.Location) -> None:
         operands = [*map(self.view, reads), *map(self.view, results)]
@@ -127,18 +126,22 @@ class ProgramWriter:
         location: ir.Location,
     ) -> None:
         """Copies a value into its place inside `result`, or to all of it, under the result's shape, without one."""
-        number = self.plan.storage_of[result]
-        region = self.plan.storages[number].members[result]
+        read = self.view(source)
+        with location:
+            self._copy(read, self._copied(source, result, place))
+
+    def _copied(self, source: int, result: int, place: Place | None) -> ir.Value:
+        """Where a copy of `source` goes."""
+        number, region = self.plan.storage_of[result], self.plan.region(result)
         if place is not None:
-            self._copy(self.view(source), self._least_view(number, region.slice(*place)), location)
-            return
+            return self._least_view(number, region.slice(*place))
         viewed = region.reshape(tensor_of(self.values[source]).shape)
         assert viewed is not None
-        self._copy(self.view(source), self._view(number, viewed), location)
+        return self._view(number, viewed)
 
-    def _copy(self, source: ir.Value, target: ir.Value, location: ir.Location) -> None:
+    def _copy(self, source: ir.Value, target: ir.Value) -> None:
         codelet = self._copy_codelet(tensor_of(source))
-        Execute.create(source, target, codelet=Symbol(codelet), writes=1, location=location)
+        Execute.create(source, target, codelet=Symbol(codelet), writes=1)
 
     def _copy_codelet(self, tensor: Tensor) -> str:
         """The name of the codelet that returns its operand; made when the module has none for this type."""
@@ -159,7 +162,7 @@ class ProgramWriter:
         buffer = self._allocate("result", tensor.shape, tensor.dtype)
         zeros, ones = (0,) * tensor.rank, (1,) * tensor.rank
         target = View.create(buffer, start=0, whole=tensor.shape, offsets=zeros, strides=ones, tensor=tensor).result
-        self._copy(self.view(value), target, ir.Location.unknown())
+        self._copy(self.view(value), target)
         return target
 
 

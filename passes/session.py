@@ -33,10 +33,10 @@ class Session:
 
     def remark(self, source: str, where: object, message: str) -> None:
         """Records a decision; `where` is an MLIR location or a name."""
-        self.remarks.append(Remark(source, _place(where), message))
+        self.remarks.append(Remark(source, place(where), message))
 
 
-def _place(where: object) -> str:
-    """The node's name; `file:line:column` for IR that was read from text."""
+def place(where: object) -> str:
+    """What an MLIR location names: the node's name; `file:line:column` for IR that was read from text."""
     location = _LOCATION.match(str(where))
     return f"{location[1]}{location[2] or ''}" if location else str(where)

@@ -83,9 +83,11 @@ def _add_run(commands: Any) -> None:
 
 
 def _add_inspect(commands: Any) -> None:
-    command = commands.add_parser("inspect", help="show inputs, outputs and the memory plan of a model")
+    command = commands.add_parser("inspect", help="show inputs, outputs and the memory certificate of a model")
     command.add_argument("model", help="a folder made by 'pyipu compile', or an .onnx file")
-    command.add_argument("--json", action="store_true", help="print the whole plan as JSON")
+    shown = command.add_mutually_exclusive_group()
+    shown.add_argument("--buffers", action="store_true", help="show every buffer, too, and the values that lie in it")
+    shown.add_argument("--json", action="store_true", help="print the whole plan as JSON")
     _add_compiler_options(command)
     command.set_defaults(command=_inspect)
 
@@ -113,7 +115,7 @@ def _inspect(options: argparse.Namespace) -> None:
     if options.json:
         sys.stdout.write(executable.plan.to_json())
     else:
-        report.show_plan(executable.plan)
+        report.show_plan(executable.plan, buffers=options.buffers)
 
 
 def _opened(options: argparse.Namespace) -> Executable:

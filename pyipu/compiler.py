@@ -12,18 +12,18 @@ from iree.compiler import ir
 import pyipu.dialect
 from pyipu import settings
 from pyipu.budget import Budget, Search, parse_budget
+from pyipu.certificate import memory_plan
 from pyipu.dialect.program import Execute, Parameter
-from pyipu.dialect.types import tensor_of
 from pyipu.engine import Executable
 from pyipu.importer import Imported, import_model
 from pyipu.importer.model import ModelSource
 from pyipu.parameters import Parameters
-from pyipu.passes.allocate import arena_buffers, live_intervals, steps
+from pyipu.passes.allocate import steps
 from pyipu.passes.functions import copy_of, main_function
 from pyipu.passes.manager import PassManager, Pipeline
 from pyipu.passes.session import Remark, Session
 from pyipu.passes.verifier import all_ops
-from pyipu.plan import Buffer, MemoryPlan, Plan
+from pyipu.plan import Plan
 from pyipu.progress import progress
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
@@ -73,7 +73,7 @@ def compile(
         )
         bar.stage("generate code")
         code = compile_stream(lowered.stream, chosen, cache=cache)
-    return Executable(code, lowered.parameters, lowered.plan(chosen, threads), chosen, threads)
+    return Executable(code, lowered.parameters, lowered.plan(chosen, threads, code), chosen, threads)
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class Lowered:
     milliseconds: Sequence[tuple[str, float]] = field(default=())
     """Time per pass."""
 
-    def plan(self, target: Target, threads: int | None) -> Plan:
-        """What plan.json says."""
+    def plan(self, target: Target, threads: int | None, code: bytes) -> Plan:
+        """What plan.json says, once `code` is the compiled module."""
         return Plan(
             target=target.name,
             function="main",
             inputs=self.imported.inputs,
             outputs=self.imported.outputs,
-            memory=memory_plan(self.module, self.parameters),
+            memory=memory_plan(self.module, self.parameters, len(code)),
             threads=threads,
             options=tuple((option.name, option.value) for option in target.options),
         )
@@ -208,30 +208,6 @@ def _dumper() -> Observer | None:
         (folder / f"{next(number):02}-{title}.mlir").write_text(f"{module}\n")
 
     return write
-
-
-def memory_plan(module: ir.Module, parameters: Parameters) -> MemoryPlan:
-    """The figures and buffers of an allocated program, all in bytes."""
-    main = main_function(module)
-    figures = {name: _figure(module, name) for name in _FIGURES}
-    buffers = arena_buffers(main)
-    placed = tuple(
-        Buffer(interval.name, interval.size, buffers[interval.name].offset or 0, interval.start, interval.end)
-        for interval in live_intervals(main, buffers)
-    )
-    returned = main.regions[0].blocks[0].operations[-1].operands
-    return MemoryPlan(
-        arena_bytes=figures["arena"],
-        lower_bound=figures["lower_bound"],
-        proved_optimal=figures["arena"] == figures["lower_bound"],
-        unplanned_bytes=figures["unplanned"],
-        result_bytes=sum(tensor_of(value).bytes for value in returned),
-        parameter_bytes=parameters.size,
-        buffers=placed,
-    )
-
-
-_FIGURES = ("arena", "lower_bound", "unplanned")
 
 
 def vertices(module: ir.Module) -> list[Execute]:

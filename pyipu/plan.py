@@ -13,7 +13,7 @@ import numpy as np
 
 from pyipu.errors import Error
 
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,25 @@ class TensorDescription:
 
 
 @dataclass(frozen=True)
+class Member:
+    """A value that lies in a buffer, by the name of the ONNX node that computes it.
+
+    `offset` is the byte of the buffer at which its first element lies. `in_place_of` names the value of the same
+    buffer whose bytes it takes, which is dead from then on; None when it overwrites nothing that was alive.
+    """
+
+    name: str
+    offset: int
+    in_place_of: str | None = None
+
+
+@dataclass(frozen=True)
 class Buffer:
     """A part of the arena, in bytes, that is alive in the half-open interval of steps [start, end).
 
-    A step is one dispatch, counted from 0 in the order in which they run. `alias_of` names the buffer whose bytes
-    this one shares, or is None.
+    A step is one dispatch, counted from 0 in the order in which they run. `members` are the values that share the
+    buffer, in the order in which the program meets them: one in place of another, parts of a concatenation, windows.
+    A node that runs in strips is there once for each place at which it writes.
     """
 
     name: str
@@ -46,24 +60,36 @@ class Buffer:
     offset: int
     start: int
     end: int
-    alias_of: str | None = None
+    members: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Where every buffer lies. All sizes are bytes.
+    """The memory certificate: what one call allocates, and why it is not more. All sizes are bytes.
 
-    `arena_bytes` is what one call allocates next to its results; no arena can be smaller than `lower_bound`, and
-    `proved_optimal` says that no other placement is smaller than this one. `unplanned_bytes` is the sum of all
-    buffers: what would be needed if none of them shared memory.
+    `arena_bytes` is what one call allocates next to its results; no arena for these buffers in this order can be
+    smaller than `lower_bound`, and `proved_optimal` says that this one is as small. `stages` are pairs of a name and
+    the arena that the model would need if memory were planned up to there and no further:
+
+    - `sum`: every value has a buffer of its own; a reshape is its operand under another shape, and no value.
+    - `reuse`: values whose lives do not overlap share bytes. Concatenations, paddings and slices are copies.
+    - `in-place`: results take the bytes of dying operands, parts are produced inside of their whole, slices are views.
+      A whole is then alive from its first part on, which may cost more than it saves.
+    - `schedule`: the same in the order that was chosen.
+    - `tile`: rows run in strips, where the target does that: `arena_bytes`.
+
+    Values are those between vertices, after fusion. The stages before `tile` are placed without a search, at most a
+    few percent above the best. A stage that a target's passes do not record is left out. `code_bytes` is the size of
+    the compiled module, machine code and the program that launches it.
     """
 
     arena_bytes: int
     lower_bound: int
     proved_optimal: bool
-    unplanned_bytes: int
+    stages: tuple[tuple[str, int], ...]
     result_bytes: int
     parameter_bytes: int
+    code_bytes: int
     buffers: tuple[Buffer, ...] = ()
 
 
@@ -127,8 +153,12 @@ def _plan(fields: Mapping[str, Any]) -> Plan:
 
 
 def _memory(fields: Mapping[str, Any]) -> MemoryPlan:
-    buffers = tuple(Buffer(**buffer) for buffer in fields["buffers"])
-    return MemoryPlan(**{**fields, "buffers": buffers})
+    stages = tuple((str(name), int(size)) for name, size in fields["stages"])
+    return MemoryPlan(**{**fields, "stages": stages, "buffers": tuple(map(_buffer, fields["buffers"]))})
+
+
+def _buffer(fields: Mapping[str, Any]) -> Buffer:
+    return Buffer(**{**fields, "members": tuple(Member(**member) for member in fields["members"])})
 
 
 def _tensors(rows: list[Mapping[str, Any]]) -> tuple[TensorDescription, ...]:

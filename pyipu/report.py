@@ -11,18 +11,20 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pyipu.plan import Buffer, MemoryPlan, Plan, TensorDescription
+from pyipu.plan import Buffer, Member, MemoryPlan, Plan, TensorDescription
 
 _FIRST_VALUES = 4
 
 
-def show_plan(plan: Plan, console: Console | None = None) -> None:
-    """Prints inputs, outputs, the sizes that were planned, and every buffer."""
+def show_plan(plan: Plan, console: Console | None = None, buffers: bool = False) -> None:
+    """Prints inputs, outputs and the memory certificate; with `buffers` also every buffer and what lies in it."""
     console = console or Console()
     tensors = [("input", one) for one in plan.inputs] + [("output", one) for one in plan.outputs]
     show_table(f"model for {plan.target}", _TENSOR_HEADER, [_tensor_row(kind, one) for kind, one in tensors], console)
+    show_table("arena, as memory is planned step by step", _STAGE_HEADER, _stage_rows(plan.memory), console)
     show_table("memory", ("what", "bytes", ""), _memory_rows(plan.memory), console)
-    show_table("buffers in the arena", _BUFFER_HEADER, [_buffer_row(one) for one in plan.memory.buffers], console)
+    if buffers:
+        show_table("buffers in the arena", _BUFFER_HEADER, [_buffer_row(one) for one in plan.memory.buffers], console)
 
 
 def show_arrays(arrays: Mapping[str, NDArray[Any]], console: Console | None = None) -> None:
@@ -44,27 +46,52 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
 
 
 _TENSOR_HEADER = ("kind", "name", "dtype", "shape", "bytes")
-_BUFFER_HEADER = ("name", "offset", "bytes", "alive from step", "until", "shares bytes with")
+_STAGE_HEADER = ("stage", "bytes", "share", "what is planned")
+_BUFFER_HEADER = ("name", "offset", "bytes", "alive from step", "until", "values: node +first byte, = in place of")
+
+_STAGES = {
+    "sum": "nothing: every value has bytes of its own",
+    "reuse": "values that are not alive together share bytes",
+    "in-place": "results in place of operands, parts inside of wholes, views",
+    "schedule": "the order",
+    "tile": "strips of rows: the arena",
+}
 
 
 def _tensor_row(kind: str, tensor: TensorDescription) -> tuple[str, ...]:
     return kind, tensor.name, tensor.dtype.name, _shape(tensor.shape), f"{tensor.size:,}"
 
 
+def _stage_rows(memory: MemoryPlan) -> list[tuple[str, ...]]:
+    """Shares are of the first stage, in percent."""
+    whole = memory.stages[0][1] if memory.stages else 0
+    return [(name, f"{size:,}", _percent(size, whole), _STAGES[name]) for name, size in memory.stages]
+
+
 def _memory_rows(memory: MemoryPlan) -> list[tuple[str, str, str]]:
-    proof = "proved optimal" if memory.proved_optimal else "not proved optimal"
+    above = memory.arena_bytes - memory.lower_bound
+    distance = f"{above:,} above the lower bound, {_percent(above, memory.lower_bound)}"
     return [
-        ("arena", f"{memory.arena_bytes:,}", proof),
-        ("lower bound", f"{memory.lower_bound:,}", "no arena is smaller"),
-        ("all buffers", f"{memory.unplanned_bytes:,}", "without sharing"),
+        ("arena", f"{memory.arena_bytes:,}", "proved optimal" if memory.proved_optimal else distance),
+        ("lower bound", f"{memory.lower_bound:,}", "of these buffers in this order"),
         ("results", f"{memory.result_bytes:,}", "returned, beside the arena"),
         ("weights", f"{memory.parameter_bytes:,}", ""),
+        ("code", f"{memory.code_bytes:,}", ""),
     ]
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else ""
 
 
 def _buffer_row(buffer: Buffer) -> tuple[str, ...]:
     sizes = (f"{buffer.offset:,}", f"{buffer.size:,}")
-    return buffer.name, *sizes, str(buffer.start), str(buffer.end), buffer.alias_of or ""
+    return buffer.name, *sizes, str(buffer.start), str(buffer.end), ", ".join(map(_member, buffer.members))
+
+
+def _member(member: Member) -> str:
+    place = f"{member.name} +{member.offset}"
+    return f"{place} = {member.in_place_of}" if member.in_place_of is not None else place
 
 
 def _array_row(name: str, array: NDArray[Any]) -> tuple[str, ...]:

@@ -38,17 +38,15 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
     chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
     """
     normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
+    accounts = (f"ipu-account{{{sharing}}}", f"ipu-account{{stages=schedule {sharing}}}")
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
-        Stage("vertices", "ipu-fuse"),
+        Stage("vertices", ",".join(["ipu-fuse", *accounts])),
         *([Stage("strips", stream)] if stream else []),
-        Stage("memory", f"{_inplace(alignment, sums)},ipu-allocate{{alignment={alignment}}}"),
+        Stage("memory", f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
     )
-
-
-def _inplace(alignment: int, sums: bool) -> str:
-    return f"ipu-inplace{{alignment={alignment}{'' if sums else ' sums=false'}}}"
 
 
 @dataclass(frozen=True)

@@ -142,9 +142,10 @@ def affine_plan(target: Target) -> Plan:
         arena_bytes=_BYTES,
         lower_bound=_BYTES,
         proved_optimal=True,
-        unplanned_bytes=_BYTES,
+        stages=(("sum", _BYTES), ("tile", _BYTES)),
         result_bytes=2 * _BYTES,
         parameter_bytes=_BYTES,
+        code_bytes=0,
         buffers=(Buffer("product", _BYTES, 0, 0, 2),),
     )
     return Plan(target=target.name, function="main", inputs=(x, shift), outputs=(y, copy), memory=memory)
@@ -165,5 +166,5 @@ def affine(target: Target, threads: int | None = None) -> Executable:
 def echo(target: Target, tensor: TensorDescription, element: str) -> Executable:
     """`echo_module`, compiled."""
     output = TensorDescription("y", tensor.shape, tensor.dtype)
-    plan = Plan(target.name, "main", (tensor,), (output,), MemoryPlan(0, 0, True, 0, tensor.size, 0))
+    plan = Plan(target.name, "main", (tensor,), (output,), MemoryPlan(0, 0, True, (), tensor.size, 0, 0))
     return Executable(compile_stream(echo_module(target, tensor, element), target), Parameters(), plan, target)

@@ -87,6 +87,15 @@ class Aliasing:
     def region(self, value: int) -> Region:
         return self.storages[self.storage_of[value]].members[value]
 
+    def results(self, returned: Sequence[int]) -> dict[int, int]:
+        """Storage -> the position of the result that is all of it, so that the returned buffer can be the storage."""
+        whole = [(self.storage_of[value], position) for position, value in enumerate(returned) if self._fills(value)]
+        return dict(reversed(whole))
+
+    def _fills(self, value: int) -> bool:
+        storage, region = self.storages[self.storage_of[value]], self.region(value)
+        return not storage.read_only and region.is_whole and math.prod(region.sizes) == math.prod(storage.shape)
+
 
 def plan_aliasing(
     tensors: Sequence[Tensor], steps: Sequence[Step], returned: Sequence[int], granularity: int = 1

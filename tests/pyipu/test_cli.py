@@ -58,8 +58,16 @@ def test_onnx_file_runs_without_a_folder(model: str, capsys: pytest.CaptureFixtu
 def test_inspect_shows_tensors_and_memory(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", folder]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert {"# model for cpu", "# memory", "# buffers in the arena"} <= set(lines)
+    assert {"# model for cpu", "# arena, as memory is planned step by step", "# memory"} <= set(lines)
+    stages = [line.split("\t")[0] for line in lines]
+    assert {"sum", "reuse", "in-place", "schedule", "tile", "lower bound", "code"} <= set(stages)
+    assert "# buffers in the arena" not in lines
     assert {"input\tx\tfloat32\t2x4\t32", "output\ty/z\tfloat32\t2x3\t24", "weights\t48\t"} <= set(lines)
+
+
+def test_inspect_shows_buffers_on_demand(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", model, "--shape", "x=2x4", "--buffers"]) == 0
+    assert "# buffers in the arena" in capsys.readouterr().out.splitlines()
 
 
 def test_inspect_as_json_is_the_plan(folder: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import ml_dtypes
 import numpy as np
 from rich.console import Console
 
-from pyipu.plan import Buffer, MemoryPlan, Plan, TensorDescription
+from pyipu.plan import Buffer, Member, MemoryPlan, Plan, TensorDescription
 from pyipu.report import show_arrays, show_plan
 
 _X = TensorDescription("x", (2, 3), np.dtype(np.float32))
-_BUFFERS = (Buffer("conv1", 2048, 0, 0, 3), Buffer("[relu1]", 2048, 0, 1, 3, alias_of="conv1"))
-_MEMORY = MemoryPlan(4096, 4096, True, 1_000_000, 24, 48, _BUFFERS)
+_RELU = Member("[relu1]", 64, in_place_of="conv1")
+_BUFFERS = (Buffer("buffer_0", 2048, 0, 0, 3, (Member("conv1", 64), _RELU)),)
+_STAGES = (("sum", 1_000_000), ("reuse", 250_000), ("tile", 4096))
+_MEMORY = MemoryPlan(4096, 4000, False, _STAGES, 24, 48, 1234, _BUFFERS)
 _PLAN = Plan("cpu", "main", (_X,), (TensorDescription("y", (), np.dtype(np.int64)),), _MEMORY)
 
 
@@ -24,16 +27,30 @@ def _console(is_terminal: bool) -> Console:
 def test_plain_plan_has_a_line_for_everything() -> None:
     console = _console(False)
     show_plan(_PLAN, console)
-    text = console.file.getvalue()
-    assert "output\ty\tint64\tscalar\t8\n" in text
-    assert "arena\t4,096\tproved optimal\n" in text
-    assert "all buffers\t1,000,000\twithout sharing\n" in text
-    assert "[relu1]\t0\t2,048\t1\t3\tconv1\n" in text
+    lines = console.file.getvalue().splitlines()
+    assert "output\ty\tint64\tscalar\t8" in lines
+    assert "reuse\t250,000\t25.0%\tvalues that are not alive together share bytes" in lines
+    assert "arena\t4,096\t96 above the lower bound, 2.4%" in lines
+    assert "code\t1,234\t" in lines
+    assert not any("conv1" in line for line in lines)
+
+
+def test_buffers_are_shown_with_their_values_on_demand() -> None:
+    console = _console(False)
+    show_plan(_PLAN, console, buffers=True)
+    assert "buffer_0\t0\t2,048\t0\t3\tconv1 +64, [relu1] +64 = conv1\n" in console.file.getvalue()
+
+
+def test_an_arena_at_its_lower_bound_is_proved_optimal() -> None:
+    console = _console(False)
+    memory = dataclasses.replace(_MEMORY, lower_bound=4096, proved_optimal=True)
+    show_plan(dataclasses.replace(_PLAN, memory=memory), console)
+    assert "arena\t4,096\tproved optimal\n" in console.file.getvalue()
 
 
 def test_terminal_shows_tables_and_takes_names_literally() -> None:
     console = _console(True)
-    show_plan(_PLAN, console)
+    show_plan(_PLAN, console, buffers=True)
     text = console.file.getvalue()
     assert "┃" in text
     assert "[relu1]" in text

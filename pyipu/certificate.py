@@ -1,0 +1,75 @@
+"""The memory certificate of a placed program: read off what will run, not off what was planned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.definition import Op, ipu_ops
+from pyipu.dialect.program import Execute, View
+from pyipu.dialect.types import tensor_of
+from pyipu.parameters import Parameters
+from pyipu.passes.account import recorded_stages
+from pyipu.passes.allocate import arena_buffers, live_intervals
+from pyipu.passes.functions import main_function
+from pyipu.passes.session import place
+from pyipu.plan import Buffer, Member, MemoryPlan
+
+
+def memory_plan(module: ir.Module, parameters: Parameters, code_bytes: int) -> MemoryPlan:
+    """The figures and buffers of a program to which `ipu-allocate` gave offsets, all in bytes."""
+    main = main_function(module)
+    arena, bound = (ir.IntegerAttr(main.attributes[f"ipu.{name}_bytes"]).value for name in ("arena", "lower_bound"))
+    returned = main.regions[0].blocks[0].operations[-1].operands
+    return MemoryPlan(
+        arena_bytes=arena,
+        lower_bound=bound,
+        proved_optimal=arena == bound,
+        stages=(*recorded_stages(main).items(), ("tile", arena)),
+        result_bytes=sum(tensor_of(value).bytes for value in returned),
+        parameter_bytes=parameters.size,
+        code_bytes=code_bytes,
+        buffers=tuple(_buffers(main)),
+    )
+
+
+def _buffers(main: func.FuncOp) -> Iterator[Buffer]:
+    allocations, members = arena_buffers(main), _members(main)
+    for interval in live_intervals(main, allocations):
+        allocation = allocations[interval.name]
+        held = tuple(members.get(allocation.result, ()))
+        yield Buffer(interval.name, interval.size, allocation.offset or 0, interval.start, interval.end, held)
+
+
+def _members(main: func.FuncOp) -> dict[ir.Value, dict[Member, None]]:
+    """What each buffer holds, in program order, each once."""
+    members: dict[ir.Value, dict[Member, None]] = {}
+    for view, member in _occupants(main):
+        members.setdefault(view.operands[0], {})[member] = None
+    return members
+
+
+def _occupants(main: func.FuncOp) -> Iterator[tuple[View, Member]]:
+    """Every value that a view shows or a vertex writes; a view that a vertex reads and writes is updated in place."""
+    held: dict[ir.Value, str] = {}
+    for op in ipu_ops(main.regions[0].blocks[0]):
+        for reference in _shown(op):
+            read = isinstance(op, Execute) and reference in op.operands[: -op.writes]
+            name = place(op.location)
+            yield reference.owner, Member(name, _first_byte(reference.owner), held[reference] if read else None)
+            held[reference] = name
+
+
+def _shown(op: Op) -> Sequence[ir.Value]:
+    if isinstance(op, View):
+        return [op.result]
+    return op.operands[-op.writes :] if isinstance(op, Execute) else []
+
+
+def _first_byte(view: View) -> int:
+    pitches = [math.prod(view.whole[i + 1 :]) for i in range(len(view.whole))]
+    elements = sum(offset * pitch for offset, pitch in zip(view.offsets, pitches, strict=True))
+    return view.start + elements * view.tensor.numpy_dtype.itemsize
