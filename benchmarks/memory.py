@@ -1,9 +1,10 @@
-"""Activation memory of every network: the plan, what IREE says that it allocated, and plain IREE's arena.
+"""Activation memory of every network: the plan stage by stage, what IREE allocates for it, and the arenas of others.
 
     python -m benchmarks.memory [--models resnet50,magika] [--markdown]
 
 The exit status is 1 when IREE allocates anything else than what was planned, or less where it plans itself. Sizes are
-bytes of one call.
+bytes of one call. The stages are those of `pyipu.plan.MemoryPlan`; both of IREE's arenas are measured by its own tools,
+and ONNX Runtime's is what its log says that it grew by in the first calls (see `benchmarks.onnxruntime_arena`).
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ import numpy as np
 import pyipu
 from benchmarks.baselines import PlainIree, memory_use
 from benchmarks.cases import PAGE, Case, cases, compile_case
+from benchmarks.onnxruntime_arena import onnxruntime_arena
 from benchmarks.saved import save_with_inputs
 from benchmarks.tables import show
+
+STAGES = {"sum": "sum", "reuse": "reuse", "in-place": "+ in place", "schedule": "+ schedule", "tile": "+ tile"}
+"""Stages of the plan -> titles of columns."""
+
+PLANNED, MEASURED = STAGES["tile"], "measured by IREE"
+OTHERS = IREE, ONNX_RUNTIME = "plain IREE", "ONNX Runtime"
 
 
 def measured_arena(executable: pyipu.Executable, inputs: Mapping[str, np.ndarray]) -> int:
@@ -44,14 +52,30 @@ def _run(options: list[str]) -> str:
     return process.stdout + process.stderr
 
 
-def measure(case: Case) -> tuple[int, ...]:
-    """One row: unplanned, lower bound, planned, measured, plain IREE's."""
-    executable, inputs = compile_case(case), case.inputs()
-    plan = executable.memory
-    plain = PlainIree.compile(case.load(), {name: tuple(shape) for name, shape in case.shapes.items()})
-    theirs = memory_use(plain.module, list(inputs.values()), plain.parameters).arena
-    measured = measured_arena(executable, inputs)
-    return plan.unplanned_bytes, plan.lower_bound, plan.arena_bytes, measured, theirs
+def measure(case: Case) -> dict[str, int]:
+    """One row: bytes by the title of the column."""
+    executable, model, inputs = compile_case(case), case.load(), case.inputs()
+    plain = PlainIree.compile(model, {name: tuple(shape) for name, shape in case.shapes.items()})
+    return {
+        **{STAGES[stage]: size for stage, size in executable.memory.stages},
+        "lower bound": executable.memory.lower_bound,
+        MEASURED: measured_arena(executable, inputs),
+        IREE: memory_use(plain.module, list(inputs.values()), plain.parameters).arena,
+        ONNX_RUNTIME: onnxruntime_arena(model, inputs),
+    }
+
+
+def table(figures: Mapping[str, Mapping[str, int]]) -> tuple[list[str], list[list[str]]]:
+    """Titles and rows: all figures of each model, and the planned arena as a part of the arenas of others."""
+    titles = list(next(iter(figures.values())))
+    rows = [[name, *(f"{row[title]:,}" for title in titles), *_ratios(row)] for name, row in figures.items()]
+    means = [np.exp(np.mean([np.log(row[PLANNED] / row[other]) for row in figures.values()])) for other in OTHERS]
+    rows.append(["geometric mean", *("" for _ in titles), *(f"{mean:.2f}" for mean in means)])
+    return ["model", *titles, *(f"/ {other}" for other in OTHERS)], rows
+
+
+def _ratios(row: Mapping[str, int]) -> list[str]:
+    return [f"{row[PLANNED] / row[other]:.2f}" for other in OTHERS]
 
 
 def main() -> int:
@@ -61,12 +85,8 @@ def main() -> int:
     options = parser.parse_args()
     names = tuple(filter(None, options.models.split(","))) or PAGE
     figures = {case.name: measure(case) for case in cases(names) if case.variant != "shipped"}
-    rows = [(name, *(f"{size:,}" for size in row), f"{row[2] / row[4]:.2f}") for name, row in figures.items()]
-    mean = np.exp(np.mean([np.log(row[2] / row[4]) for row in figures.values()]))
-    rows.append(("geometric mean", "", "", "", "", "", f"{mean:.2f}"))
-    columns = ("model", "sum of all buffers", "lower bound", "planned arena", "measured", "plain IREE", "ratio")
-    show("Activation memory, bytes", columns, rows, options.markdown)
-    return 0 if all(row[2] == row[3] <= row[4] for row in figures.values()) else 1
+    show("Activation memory, bytes", *table(figures), options.markdown)
+    return 0 if all(row[PLANNED] == row[MEASURED] <= row[IREE] for row in figures.values()) else 1
 
 
 if __name__ == "__main__":
