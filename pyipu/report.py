@@ -47,7 +47,7 @@ def show_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]],
 
 _TENSOR_HEADER = ("kind", "name", "dtype", "shape", "bytes")
 _STAGE_HEADER = ("stage", "bytes", "share", "what is planned")
-_BUFFER_HEADER = ("name", "offset", "bytes", "alive from step", "until", "values: node +first byte, = in place of")
+_BUFFER_HEADER = ("name", "offset", "bytes", "alive from step", "until", "values, with their first bytes")
 
 _STAGES = {
     "sum": "nothing: every value has bytes of its own",
@@ -86,12 +86,16 @@ def _percent(part: int, whole: int) -> str:
 
 def _buffer_row(buffer: Buffer) -> tuple[str, ...]:
     sizes = (f"{buffer.offset:,}", f"{buffer.size:,}")
-    return buffer.name, *sizes, str(buffer.start), str(buffer.end), ", ".join(map(_member, buffer.members))
+    return buffer.name, *sizes, str(buffer.start), str(buffer.end), _values(buffer.members)
 
 
-def _member(member: Member) -> str:
-    place = f"{member.name} +{member.offset}"
-    return f"{place} = {member.in_place_of}" if member.in_place_of is not None else place
+def _values(members: Sequence[Member]) -> str:
+    """Each node once, with the places at which it writes."""
+    places: dict[str, list[str]] = {}
+    for member in members:
+        title = member.name if member.in_place_of is None else f"{member.name} in place of {member.in_place_of}"
+        places.setdefault(title, []).append(f"+{member.offset}")
+    return ", ".join(" ".join([title, *offsets]) for title, offsets in places.items())
 
 
 def _array_row(name: str, array: NDArray[Any]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pyipu.report import show_arrays, show_plan
 
 _X = TensorDescription("x", (2, 3), np.dtype(np.float32))
 _RELU = Member("[relu1]", 64, in_place_of="conv1")
-_BUFFERS = (Buffer("buffer_0", 2048, 0, 0, 3, (Member("conv1", 64), _RELU)),)
+_BUFFERS = (Buffer("buffer_0", 2048, 0, 0, 3, (Member("conv1", 64), _RELU, Member("conv1", 128))),)
 _STAGES = (("sum", 1_000_000), ("reuse", 250_000), ("tile", 4096))
 _MEMORY = MemoryPlan(4096, 4000, False, _STAGES, 24, 48, 1234, _BUFFERS)
 _PLAN = Plan("cpu", "main", (_X,), (TensorDescription("y", (), np.dtype(np.int64)),), _MEMORY)
@@ -38,7 +38,7 @@ def test_plain_plan_has_a_line_for_everything() -> None:
 def test_buffers_are_shown_with_their_values_on_demand() -> None:
     console = _console(False)
     show_plan(_PLAN, console, buffers=True)
-    assert "buffer_0\t0\t2,048\t0\t3\tconv1 +64, [relu1] +64 = conv1\n" in console.file.getvalue()
+    assert "buffer_0\t0\t2,048\t0\t3\tconv1 +64 +128, [relu1] in place of conv1 +64\n" in console.file.getvalue()
 
 
 def test_an_arena_at_its_lower_bound_is_proved_optimal() -> None:
