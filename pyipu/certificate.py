@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
@@ -47,26 +47,25 @@ def _buffers(main: func.FuncOp) -> Iterator[Buffer]:
 def _members(main: func.FuncOp) -> dict[ir.Value, dict[Member, None]]:
     """What each buffer holds, in program order, each once."""
     members: dict[ir.Value, dict[Member, None]] = {}
-    for view, member in _occupants(main):
-        members.setdefault(view.operands[0], {})[member] = None
+    shown: dict[ir.Value, Member] = {}
+    for op in ipu_ops(main.regions[0].blocks[0]):
+        for view, member in _now_shown(op, shown):
+            shown[view] = member
+            members.setdefault(view.owner.operands[0], {})[member] = None
     return members
 
 
-def _occupants(main: func.FuncOp) -> Iterator[tuple[View, Member]]:
-    """Every value that a view shows or a vertex writes; a view that a vertex reads and writes is updated in place."""
-    held: dict[ir.Value, str] = {}
-    for op in ipu_ops(main.regions[0].blocks[0]):
-        for reference in _shown(op):
-            read = isinstance(op, Execute) and reference in op.operands[: -op.writes]
-            name = place(op.location)
-            yield reference.owner, Member(name, _first_byte(reference.owner), held[reference] if read else None)
-            held[reference] = name
-
-
-def _shown(op: Op) -> Sequence[ir.Value]:
+def _now_shown(op: Op, shown: Mapping[ir.Value, Member]) -> list[tuple[ir.Value, Member]]:
+    """The views that `op` makes or writes, with what they show from then on; what it also reads it overwrites."""
+    name = place(op.location)
     if isinstance(op, View):
-        return [op.result]
-    return op.operands[-op.writes :] if isinstance(op, Execute) else []
+        return [(op.result, Member(name, _first_byte(op)))]
+    if not isinstance(op, Execute):
+        return []
+    operands = list(op.operands)
+    read, written = operands[: -op.writes], operands[-op.writes :]
+    dead = {view: shown[view].name for view in written if view in read}
+    return [(view, Member(name, shown[view].offset, dead.get(view))) for view in written]
 
 
 def _first_byte(view: View) -> int:

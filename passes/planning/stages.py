@@ -66,9 +66,10 @@ def shared_intervals(program: Program, alignment: int) -> list[Interval]:
 def _moved(program: Program, plan: Aliasing) -> Iterator[tuple[int, int]]:
     """Each step with the values that it really reads or writes; results that lie elsewhere are copied at the end."""
     for number, step in enumerate(program.steps):
-        copied = [source for i, source in enumerate(step.reads) if (number, i) in plan.copies]
-        read = step.reads if step.role is Role.COMPUTE else copied
-        yield from ((number, value) for value in (*read, *(step.results if read else ())))
+        computes = step.role is Role.COMPUTE
+        read = [source for i, source in enumerate(step.reads) if computes or (number, i) in plan.copies]
+        yield from ((number, value) for value in read)
+        yield from ((number, value) for value in step.results if computes or read)
     yield from ((len(program.steps), value) for value in program.returned)
 
 
