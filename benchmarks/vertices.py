@@ -53,7 +53,7 @@ def measure(workload: Workload, threads: int) -> list[VertexTime]:
     target = targets.get("cpu")
     lowered = lower(workload.model, target, shapes=workload.shapes or None)
     code = compile_stream(lowered.stream, target)
-    executable = Executable(code, lowered.parameters, lowered.plan(target, threads), target, threads)
+    executable = Executable(code, lowered.parameters, lowered.plan(target, threads, code), target, threads)
     placed = vertices(lowered.module)
     bodies = codelets(lowered.module)
     work = {op.executable or op.codelet: flop(ipu_ops(bodies[op.codelet].regions[0].blocks[0])) for op in placed}
