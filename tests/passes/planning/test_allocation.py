@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyipu.passes.planning.allocation import Interval, allocate, lower_bound
+from pyipu.passes.planning import allocation as planning
+from pyipu.passes.planning.allocation import Interval, allocate, greedy_peak, lower_bound
 from pyipu.passes.planning.validation import validate
 
 KIB = 1024
@@ -125,6 +126,25 @@ def test_the_search_solves_what_defeats_every_greedy_order():
     allocation = allocate(intervals, alignment=1)
     validate(intervals, allocation, alignment=1)
     assert (allocation.method, allocation.peak) == ("hill climbing", 7)
+
+
+@given(intervals=problems(), alignment=st.sampled_from([1, 64]))
+def test_an_estimate_lies_between_the_lower_bound_and_the_first_placement(intervals, alignment):
+    estimate = greedy_peak(intervals, alignment)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(planning, "ESTIMATED_CONFLICTS", -1)
+        first = greedy_peak(intervals, alignment)
+    assert lower_bound(intervals, alignment) <= estimate <= first
+    assert first <= sum(-(-interval.size // alignment) * alignment for interval in intervals)
+
+
+def test_an_estimate_is_the_best_of_several_placements(monkeypatch: pytest.MonkeyPatch):
+    """First fit in time puts the second above the first, and below it stays a hole that is too small for the third."""
+    early = [Interval("first", 0, 3, 1), Interval("beside", 0, 1, 1)]
+    intervals = [*early, Interval("second", 1, 5, 2), Interval("third", 3, 6, 2)]
+    assert greedy_peak(intervals, 1) == 4
+    monkeypatch.setattr(planning, "ESTIMATED_CONFLICTS", 1)
+    assert greedy_peak(intervals, 1) == 5
 
 
 def test_the_lower_bound_is_the_largest_load():
