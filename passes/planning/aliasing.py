@@ -120,7 +120,7 @@ class _Planner:
         self.refusals: list[Refusal] = []
         self.last_read = _last_reads(steps, returned)
         self.storage_last_read: dict[int, int] = {}
-        self.gathered_from = _gather_starts(steps)
+        self.gatherings = _gatherings(steps, tensors)
         self.begin: dict[int, int] = {}
         self.number = 0
         for value, tensor in enumerate(tensors):
@@ -190,9 +190,16 @@ class _Planner:
             return "it is still read later"
         if any(value != source and value in storage.members for value in step.reads):
             return "the same vertex reads the buffer in another way, too"
-        if self.begin.get(self.storage_of[source], 0) < self.gathered_from.get(result, 0):
+        if self._would_lengthen(source, result):
             return "the buffer that the result becomes part of would be alive earlier"
         return None
+
+    def _would_lengthen(self, source: int, result: int) -> bool:
+        """Whether a much larger buffer, in which the result will lie, would have to be there as early as `source`."""
+        gathering = self.gatherings.get(result)
+        if gathering is None or gathering.elements <= 2 * math.prod(self.tensors[result].shape):
+            return False
+        return self.begin[self.storage_of[source]] < gathering.start
 
     def _join(self, value: int, neighbour: int, region: Region) -> None:
         key = self.storage_of[neighbour]
@@ -268,17 +275,24 @@ def _last_reads(steps: Sequence[Step], returned: Sequence[int]) -> dict[int, int
     return last | {value: len(steps) for value in returned}
 
 
-def _gather_starts(steps: Sequence[Step]) -> dict[int, int]:
-    """For each value that becomes part of a larger buffer: the first step that computes anything inside of that."""
+@dataclass(frozen=True)
+class _Gathering:
+    """The outermost buffer that a value becomes part of: when it is first written, and how many elements it has."""
+
+    start: int
+    elements: int
+
+
+def _gatherings(steps: Sequence[Step], tensors: Sequence[Tensor]) -> dict[int, _Gathering]:
+    """For each value that becomes part of a larger buffer, that buffer."""
     producer = {value: number for number, step in enumerate(steps) for value in step.results}
+    gathers = [(number, step) for number, step in enumerate(steps) if step.role in (Role.CONCAT, Role.PAD)]
     starts: dict[int, int] = {}
-    for number, step in enumerate(steps):
-        if step.role in (Role.CONCAT, Role.PAD):
-            inner = [starts.get(value, producer.get(value, number)) for value in step.reads]
-            starts[step.results[0]] = min(inner)
-    outer: dict[int, int] = {}
-    for step in reversed(steps):
-        if step.role in (Role.CONCAT, Role.PAD):
-            start = outer.get(step.results[0], starts[step.results[0]])
-            outer |= {value: min(start, outer.get(value, start)) for value in step.reads}
+    for number, step in gathers:
+        starts[step.results[0]] = min(starts.get(value, producer.get(value, number)) for value in step.reads)
+    outer: dict[int, _Gathering] = {}
+    for _, step in reversed(gathers):
+        result = step.results[0]
+        largest = outer.get(result, _Gathering(starts[result], math.prod(tensors[result].shape)))
+        outer |= dict.fromkeys(step.reads, largest)
     return outer
