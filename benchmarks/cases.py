@@ -11,6 +11,7 @@ import onnx
 import pyipu
 from benchmarks.baselines import onnxruntime_outputs
 from examples import zoo
+from pyipu.budget import Budget
 
 Arrays = dict[str, np.ndarray]
 
@@ -70,9 +71,12 @@ def _shipped(name: str) -> Case:
     )
 
 
-def compile_case(case: Case, target: str = "cpu", threads: int = 2) -> pyipu.Executable:
+def compile_case(
+    case: Case, target: str = "cpu", threads: int = 2, memory_budget: Budget | None = None
+) -> pyipu.Executable:
     """The network through pyipu."""
-    return pyipu.compile(case.load(), target, shapes=case.shapes or None, threads=threads)
+    shapes = case.shapes or None
+    return pyipu.compile(case.load(), target, shapes=shapes, threads=threads, memory_budget=memory_budget)
 
 
 def compare(found: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> Comparison:
