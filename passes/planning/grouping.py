@@ -102,6 +102,7 @@ def _extension(tail: int, nodes: Sequence[Node], users: list[list[int]]) -> list
             return None
         members.append(position)
         waiting = (waiting - {position}) | set(users[position])
-        if waiting == set(users[position]):
+        inner = {reader for value in (tail, *members[:-1]) for reader in users[value]}
+        if inner <= set(members):
             return members
     return None

@@ -30,6 +30,12 @@ def test_a_value_read_twice_inside_the_epilogue_does_not_end_it():
     assert groups(*hard_swish) == [(0, 1, 2, 3)]
 
 
+def test_values_that_only_meet_outside_of_vertices_stay_apart():
+    """Nodes of a cell: each adds two earlier values, and a concatenation takes all of them."""
+    cell = [anchor(), elementwise(0, 0), elementwise(0, 1), Node(Kind.OUTSIDE, (1, 2), SHAPE)]
+    assert groups(*cell) == [(0,), (1,), (2,)]
+
+
 def test_a_value_that_another_anchor_reads_ends_the_group():
     assert groups(anchor(), elementwise(0), anchor(1), elementwise(1)) == [(0, 1), (2,), (3,)]
 
