@@ -152,8 +152,9 @@ def _activations(direction: str, given: Strings | None, default: Strings) -> Str
     if direction not in DIRECTIONS:
         raise UnsupportedError(f"has direction='{direction}'; ONNX knows {', '.join(DIRECTIONS)}")
     names = given or default * len(DIRECTIONS[direction])
-    if len(names) != len(default) * len(DIRECTIONS[direction]):
-        raise ValueError(f"{len(names)} activations are not {len(default)} for each direction")
+    needed = len(default) * len(DIRECTIONS[direction])
+    if len(names) != needed:
+        raise ValueError(f"it needs {needed} activations, one direction's after the other, and has {len(names)}")
     unknown = [name for name in names if name not in ACTIVATIONS]
     if unknown:
         raise UnsupportedError(f"has the activation '{unknown[0]}'; pyipu has {', '.join(ACTIVATIONS)} in its place")
