@@ -353,10 +353,8 @@ def model(name: str, seed: int = 0) -> ZooModel:
         KeyError: no such model.
     """
     if name in LIGHT:
-        return _seeded(name, partial(light_model, name, seed), image)
-    if name in BUILT:
-        return _seeded(name, partial(BUILT[name].build, seed), BUILT[name].sample)
-    return _trained(name, WHEELS[name])
+        return _light(name, seed)
+    return _built(name, BUILT[name], seed) if name in BUILT else _trained(name, WHEELS[name])
 
 
 def models(seed: int = 0) -> list[ZooModel]:
@@ -364,9 +362,18 @@ def models(seed: int = 0) -> list[ZooModel]:
     return [model(name, seed) for name in names()]
 
 
-def _seeded(name: str, load: Callable[[], onnx.ModelProto], sample: Sample) -> ZooModel:
+def _light(name: str, seed: int) -> ZooModel:
     def draw(generator: np.random.Generator) -> dict[str, np.ndarray]:
-        return {key: sample(generator, shape) for key, shape in input_shapes(load().graph).items()}
+        return {key: image(generator, shape) for key, shape in input_shapes(light_model(name).graph).items()}
+
+    return ZooModel(name, {}, 1e-3, partial(light_model, name, seed), draw)
+
+
+def _built(name: str, built: Built, seed: int) -> ZooModel:
+    load = partial(built.build, seed)
+
+    def draw(generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return {key: built.sample(generator, shape) for key, shape in input_shapes(load().graph).items()}
 
     return ZooModel(name, {}, 1e-3, load, draw)
 

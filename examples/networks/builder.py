@@ -47,10 +47,10 @@ class NetworkBuilder:
         self._graph.node.append(helper.make_node(operator, inputs, [f"{name}_output"], name, **attributes))
         return Value(f"{name}_output", width)
 
-    def constant(self, array: np.ndarray) -> str:
+    def constant(self, array: np.ndarray | np.float32) -> str:
         """The name of a new stored tensor."""
         name = f"constant_{len(self._graph.initializer)}"
-        self._graph.initializer.append(numpy_helper.from_array(array, name))
+        self._graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
         return name
 
     def integers(self, *numbers: int) -> str:

@@ -52,7 +52,7 @@ def marked(case: Case) -> object:
     return pytest.param(case, id=str(case), marks=() if case.name in QUICK else pytest.mark.slow)
 
 
-@pytest.fixture(scope="class", params=[marked(case) for case in cases()])
+@pytest.fixture(scope="class", params=[marked(case) for case in [*cases(), *cases(zoo.names("built"))]])
 def network(request: pytest.FixtureRequest) -> Compiled:
     """One network at a time is in memory: the tests of one follow one another."""
     case = request.param
