@@ -55,7 +55,7 @@ def cases(names: Sequence[str] = ()) -> list[Case]:
 
 def _of_zoo(name: str) -> Case:
     model = zoo.model(name)
-    variant = "seeded" if name in zoo.LIGHT else "trained"
+    variant = "trained" if name in zoo.WHEELS else "seeded"
     return Case(name, variant, model.shapes, model.load, model.inputs, onnxruntime_outputs)
 
 

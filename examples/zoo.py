@@ -1,9 +1,10 @@
-"""Thirteen real networks to try pyipu on: nine architectures and four trained models.
+"""Networks to try pyipu on: nine architectures out of files, four trained models, and some built in code.
 
     squeezenet = model("squeezenet")
     executable = pyipu.compile(squeezenet.load(), shapes=squeezenet.shapes)
 
-The architectures come with the `onnx` package and get random weights here; the trained models come in wheels on PyPI.
+The files come with the `onnx` package and get random weights here, the trained models come in wheels on PyPI, and what
+is built in code, with random weights as well, is in `examples.networks`.
 """
 
 import math
@@ -20,6 +21,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import numpy_helper
+
+from examples.networks.darts import darts
+from examples.networks.efficientnet_b0 import efficientnet_b0
+from examples.networks.lstm import lstm
+from examples.networks.mobilenet_v2 import mobilenet_v2
+from examples.networks.transformer import WORDS, transformer
+from examples.networks.unet import unet, unet_bilinear
+from examples.weights import RANGES, normal, uniform
 
 Shapes = dict[str, tuple[int, ...]]
 Sample = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
@@ -46,14 +55,6 @@ ROLES = {
     "Add": ("bias",),
 }
 
-# Variance of what is drawn from a normal distribution; it is divided by the number of inputs that an output adds up.
-# He et al., "Delving Deep into Rectifiers" (2015): 2 makes up for what a ReLU takes away.
-VARIANCES = {"weight": 2.0, "linear weight": 0.5, "bias": 0.0025}
-
-# Limits of what is drawn uniformly. Scale squared over variance is 1 in the mean, so a batch norm keeps the range of
-# values; branches added to a shortcut must be smaller, or sixteen residual blocks would end in a one-hot softmax.
-RANGES = {"scale": (0.5, 1.5), "variance": (0.7, 1.7), "branch scale": (0.2, 0.6)}
-
 # Digits of 3x5 dots, row by row: what the text models read, and do read.
 DIGITS = (
     "111101101101111 010110010010111 111001111100111 111001111001111 101101111001001 "
@@ -76,6 +77,14 @@ class Wheel:
     version: str
     path: str
     shapes: Shapes
+    sample: Sample
+
+
+@dataclass(frozen=True)
+class Built:
+    """A network that is built in code: a function from a seed for its weights to the model."""
+
+    build: Callable[[int], onnx.ModelProto]
     sample: Sample
 
 
@@ -191,11 +200,9 @@ def _drop_fills(graph: onnx.GraphProto, filled: Shapes) -> None:
 def _draw_weight(role: str, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
     """Random values that keep activations in range through any depth."""
     if role in RANGES:
-        return generator.uniform(*RANGES[role], shape).astype(np.float32)
-    values = generator.standard_normal(shape, dtype=np.float32)
+        return uniform(generator, role, shape)
     outputs = next(size for size in shape if size > 1)  # Caffe's classifiers are [1, 1, outputs, inputs]
-    values *= math.sqrt(VARIANCES[role] * outputs / math.prod(shape))
-    return values
+    return normal(generator, role, shape, math.prod(shape) // outputs)
 
 
 def image(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -226,6 +233,26 @@ def file_bytes(generator: np.random.Generator, shape: tuple[int, ...]) -> np.nda
     content = b"".join(pieces)[: math.prod(shape)]
     return np.frombuffer(content, np.uint8).astype(np.int32).reshape(shape)
 
+
+def words(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers of words, int64."""
+    return generator.integers(0, WORDS, shape)
+
+
+def signal(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Normally distributed float32 values."""
+    return generator.standard_normal(shape, dtype=np.float32)
+
+
+BUILT = {
+    "mobilenet_v2": Built(mobilenet_v2, image),
+    "unet": Built(unet, image),
+    "unet_bilinear": Built(unet_bilinear, image),
+    "darts": Built(darts, image),
+    "transformer": Built(transformer, words),
+    "efficientnet_b0": Built(efficientnet_b0, image),
+    "lstm": Built(lstm, signal),
+}
 
 WHEELS = {
     "text_detection": Wheel(
@@ -307,22 +334,31 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def names() -> list[str]:
-    """The names of all models: nine architectures, then four trained models."""
-    return [*LIGHT, *WHEELS]
+GROUPS = {"light": tuple(LIGHT), "trained": tuple(WHEELS), "built": tuple(BUILT)}
+
+
+def names(*groups: str) -> list[str]:
+    """The names of the models of some of `GROUPS`; without any, of nine architectures and four trained models.
+
+    Raises:
+        KeyError: no such group.
+    """
+    return [name for group in groups or ("light", "trained") for name in GROUPS[group]]
 
 
 def model(name: str, seed: int = 0) -> ZooModel:
-    """One model by name; `seed` draws the weights of an architecture out of `LIGHT`, trained models have their own.
+    """One model by name; `seed` draws the weights of those that are not trained.
 
     Raises:
         KeyError: no such model.
     """
-    return _light(name, seed) if name in LIGHT else _trained(name, WHEELS[name])
+    if name in LIGHT:
+        return _light(name, seed)
+    return _built(name, BUILT[name], seed) if name in BUILT else _trained(name, WHEELS[name])
 
 
 def models(seed: int = 0) -> list[ZooModel]:
-    """All thirteen; nothing is loaded or fetched before `load()` is called."""
+    """All that `names()` lists; nothing is loaded or fetched before `load()` is called."""
     return [model(name, seed) for name in names()]
 
 
@@ -331,6 +367,15 @@ def _light(name: str, seed: int) -> ZooModel:
         return {key: image(generator, shape) for key, shape in input_shapes(light_model(name).graph).items()}
 
     return ZooModel(name, {}, 1e-3, partial(light_model, name, seed), draw)
+
+
+def _built(name: str, built: Built, seed: int) -> ZooModel:
+    load = partial(built.build, seed)
+
+    def draw(generator: np.random.Generator) -> dict[str, np.ndarray]:
+        return {key: built.sample(generator, shape) for key, shape in input_shapes(load().graph).items()}
+
+    return ZooModel(name, {}, 1e-3, load, draw)
 
 
 def _trained(name: str, wheel: Wheel) -> ZooModel:

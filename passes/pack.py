@@ -8,13 +8,13 @@ from typing import ClassVar
 
 from iree.compiler import ir
 
-from pyipu.dialect.linear import MatMul, PackedMatMul
+from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
 from pyipu.passes.planning.blocks import LANES, channel_block
-from pyipu.passes.rules.channels import split_groups, widen
+from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
 from pyipu.passes.rules.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
 from pyipu.passes.session import Session
@@ -36,6 +36,8 @@ class Pack(Pass):
     def run(self, module: ir.Module, session: Session) -> None:
         for conv in [op for op in all_ops(module) if isinstance(op, Conv) and _splits(op)]:
             split_groups(conv, session)
+        for op in [op for op in all_ops(module) if isinstance(op, Einsum)]:
+            self._unweave(op, session)
         for op in [op for op in all_ops(module) if isinstance(op, Conv | MatMul) and is_known(op.operands[1])]:
             groups = op.groups if isinstance(op, Conv) else 1
             filters = self._filters(op, groups)
@@ -43,6 +45,12 @@ class Pack(Pass):
                 widen(op, groups, filters, session)
         packing: Rules = {Conv: (_turned, self._pack_pointwise), MatMul: (self._pack_matmul,)}
         apply_rules(module, merged(MOVEMENT, packing), session)
+
+    def _unweave(self, op: Einsum, session: Session) -> None:
+        """If the products that it becomes can be packed."""
+        weave = Weave.of(op)
+        if weave is not None and weave.applies(op) and channel_block(math.prod(weave.block(op)), 1, self.block):
+            unweave(op, weave, session)
 
     def _filters(self, op: Conv | MatMul, groups: int) -> int:
         """How many filters a group should have; a single row of results is cheap to make longer."""

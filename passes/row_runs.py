@@ -38,10 +38,13 @@ class Run:
         return self.dependences[number - len(self.given)]
 
 
-def row_runs(module: ir.Module) -> list[Run]:
-    """The longest stretches of ops that all work row by row, of two ops or more."""
+def row_runs(module: ir.Module) -> Iterator[Run]:
+    """The longest stretches of ops that all work row by row, of two ops or more.
+
+    What a run reads is looked up when the run is asked for: strips of the runs before it may have replaced that.
+    """
     bodies = codelets(module)
-    return [_run(members, bodies) for members in _members(module, bodies) if len(members) > 1]
+    yield from (_run(members, bodies) for members in _members(module, bodies) if len(members) > 1)
 
 
 Members = list[tuple[Op, Dependence]]

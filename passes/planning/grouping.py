@@ -59,7 +59,8 @@ def form_groups(nodes: Sequence[Node]) -> list[Group]:
         members = _grow(position, nodes, users, taken)
         taken.update(members)
         groups.append(members)
-    return [Group(tuple(members)) for members in sorted(groups, key=lambda members: members[-1])]
+    ordered = sorted(groups, key=lambda members: members[-1])
+    return [Group(tuple(members)) for members in _joined(ordered, nodes, users)]
 
 
 def _users(nodes: Sequence[Node]) -> list[list[int]]:
@@ -79,6 +80,36 @@ def _grow(start: int, nodes: Sequence[Node], users: list[list[int]], taken: set[
             break
         members += extension
     return members
+
+
+def _joined(groups: list[list[int]], nodes: Sequence[Node], users: list[list[int]]) -> list[list[int]]:
+    """Element-wise groups run inside of the one element-wise group that reads their result, if it has their shape."""
+    joined = {number: list(members) for number, members in enumerate(groups)}
+    owner = {position: number for number, members in enumerate(groups) for position in members}
+    for number in range(len(groups)):
+        reader = _only_reader(joined[number], nodes, users, owner)
+        if reader is None or not _may_join(joined, number, reader, nodes):
+            continue
+        joined[reader] = sorted([*joined.pop(number), *joined[reader]])
+        owner.update(dict.fromkeys(joined[reader], reader))
+    return list(joined.values())
+
+
+def _only_reader(
+    members: Sequence[int], nodes: Sequence[Node], users: list[list[int]], owner: dict[int, int]
+) -> int | None:
+    """The one group that reads the last member's result; None when something else reads it, too."""
+    readers = {owner.get(user) for user in users[members[-1]]}
+    return readers.pop() if len(readers) == 1 and not nodes[members[-1]].returned else None
+
+
+def _may_join(joined: dict[int, list[int]], number: int, reader: int, nodes: Sequence[Node]) -> bool:
+    """Joining is free where it lengthens no life: one tensor waits instead of another, or nothing runs in between."""
+    both = [*joined[number], *joined[reader]]
+    plain = all(nodes[i].kind is Kind.ELEMENTWISE and nodes[i].shape == nodes[both[-1]].shape for i in both)
+    adjacent = not any(between in joined for between in range(number + 1, reader))
+    free = adjacent or _inputs(joined[number], nodes) == 1
+    return plain and free and _inputs(both, nodes) <= MOST_INPUTS
 
 
 def _inputs(members: Sequence[int], nodes: Sequence[Node]) -> int:
@@ -102,6 +133,7 @@ def _extension(tail: int, nodes: Sequence[Node], users: list[list[int]]) -> list
             return None
         members.append(position)
         waiting = (waiting - {position}) | set(users[position])
-        if waiting == set(users[position]):
+        inner = {reader for value in (tail, *members[:-1]) for reader in users[value]}
+        if inner <= set(members):
             return members
     return None

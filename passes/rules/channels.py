@@ -5,16 +5,18 @@ What follows a contraction element by element is computed with it, so it changes
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from iree.compiler import ir
 
-from pyipu.dialect.definition import Op
-from pyipu.dialect.linear import MatMul
-from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
+from pyipu.dialect.definition import MOST_OPERANDS, Op
+from pyipu.dialect.linear import Einsum, MatMul, split_equation
+from pyipu.dialect.movement import Broadcast, Concat, Pad, Reshape, Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.folding import is_known
-from pyipu.passes.rules.identities import reshaped
+from pyipu.passes.rules.identities import reshaped, transposed
 from pyipu.passes.rules.rewriting import build, shape_of, users
 from pyipu.passes.session import Session
 
@@ -52,6 +54,77 @@ def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> Non
         value = _replayed(one, op, epilogue, lambda known: wide(known) if _has_filters(known, op) else known, session)
         narrow = _cut(value, before, filters, users(last.results[0]), session)
     last.results[0].replace_all_uses_with(narrow)
+
+
+@dataclass(frozen=True)
+class Weave:
+    """A contraction like 'nxyc,cijf->nxiyjf': each pixel becomes a block of pixels, whose rows are woven in.
+
+    `rows` is the weights' axis of those rows, i, and `columns` are the axes of what stays together, j and f; `inner` is
+    the one that is added up, c. `place` is the result's axis of the rows.
+    """
+
+    rows: int
+    columns: tuple[int, ...]
+    inner: int
+    place: int
+
+    @staticmethod
+    def of(op: Einsum) -> Weave | None:
+        """None for a contraction of another form."""
+        data, weights, result = split_equation(op.equation)
+        woven = [letter for letter in result if letter in weights]
+        columns = "".join(woven[1:])
+        inner = data[-1:]
+        place = result.find(woven[0]) if woven else -1
+        rest = result[:place] + result[place + 1 :]
+        if not columns or set(weights) != {inner, *woven} or rest != data[:-1] + columns:
+            return None
+        axes = {letter: axis for axis, letter in enumerate(weights)}
+        return Weave(axes[woven[0]], tuple(axes[letter] for letter in columns), axes[inner], place)
+
+    def block(self, op: Einsum) -> tuple[int, ...]:
+        """Sizes of what stays together."""
+        return tuple(shape_of(op.operands[1])[axis] for axis in self.columns)
+
+    def applies(self, op: Einsum) -> bool:
+        """The weights are known, and the epilogue treats all blocks alike."""
+        rank = len(self.columns)
+        inside = {op.results[0], *(member.results[0] for member in epilogue_of(op))}
+        others = [value for member in epilogue_of(op) for value in member.operands if value not in inside]
+        few = shape_of(op.operands[1])[self.rows] <= MOST_OPERANDS
+        return few and is_known(op.operands[1]) and all(set(shape_of(value)[:-rank]) <= {1} for value in others)
+
+
+def unweave(op: Einsum, weave: Weave, session: Session) -> None:
+    """Replaces a contraction and its epilogue by a matrix product for each row of a block; their results are woven."""
+    epilogue = epilogue_of(op)
+    last = [op, *epilogue][-1]
+    whole, block = shape_of(op.results[0]), weave.block(op)
+    single = tuple(1 if axis == weave.place else size for axis, size in enumerate(whole))
+
+    def fit(known: ir.Value) -> ir.Value:
+        spread = build(Broadcast, session, reshaped(known, shape_of(known)[-len(block) :], session), shape=block)
+        return reshaped(spread, (math.prod(block),), session)
+
+    with ir.InsertionPoint(last.operation), op.location:
+        parts = []
+        for matrix in _matrices(op.operands[1], weave, session):
+            product = build(MatMul, session, op.operands[0], matrix)
+            parts.append(reshaped(_replayed(product, op, epilogue, fit, session), single, session))
+        woven = build(Concat, session, *parts, axis=weave.place)
+    last.results[0].replace_all_uses_with(woven)
+
+
+def _matrices(weights: ir.Value, weave: Weave, session: Session) -> Iterator[ir.Value]:
+    """The weights of each row of a block, [added up, columns]."""
+    ordered = transposed(weights, (weave.rows, weave.inner, *weave.columns), session)
+    count, depth, *columns = shape_of(ordered)
+    stacked = reshaped(ordered, (count, depth, math.prod(columns)), session)
+    for row in range(count):
+        sizes = (1, depth, math.prod(columns))
+        part = build(Slice, session, stacked, offsets=(row, 0, 0), sizes=sizes, strides=(1, 1, 1))
+        yield reshaped(part, sizes[1:], session)
 
 
 def epilogue_of(op: Op) -> list[Op]:

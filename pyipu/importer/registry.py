@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 Value: TypeAlias = ir.Value
 Ints: TypeAlias = tuple[int, ...]
 Floats: TypeAlias = tuple[float, ...]
+Strings: TypeAlias = tuple[str, ...]
 Results: TypeAlias = Value | Sequence[Value | None]
 """What an operator's function returns: its results, None for an optional one that it does not compute."""
 
@@ -43,6 +44,7 @@ _ATTRIBUTE_TYPES: dict[Any, int] = {
     np.ndarray: onnx.AttributeProto.TENSOR,
     Ints: onnx.AttributeProto.INTS,
     Floats: onnx.AttributeProto.FLOATS,
+    Strings: onnx.AttributeProto.STRINGS,
 }
 
 
@@ -60,11 +62,17 @@ class Attribute:
             raise ModelError(f"attribute '{self.name}' has the wrong type; export the model again")
         value = onnx.helper.get_attribute_value(proto)
         if self.type is str:
-            return value.decode("utf-8", errors="replace")
+            return _text(value)
+        if self.type == Strings:
+            return tuple(map(_text, value))
         if self.type is np.ndarray:
             element_type(value.data_type, f"has an attribute '{self.name}' that")
             return onnx.numpy_helper.to_array(value)
         return tuple(value) if self.type in (Ints, Floats) else self.type(value)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="replace")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The model zoo: seeded weights, stored outputs, inputs, and trained models out of wheels."""
+"""The model zoo: seeded weights, stored outputs, inputs, networks built in code, and trained models out of wheels."""
 
 import os
 import zipfile
@@ -14,6 +14,13 @@ from tests.availability import skip_unless_ci
 
 BIG = {"alexnet", "vgg19", "zfnet512"}
 """More than 200 MB of weights each; tests/models compiles and runs them."""
+BUILT_SHAPES = {
+    "unet": (1, 3, 256, 256),
+    "unet_bilinear": (1, 3, 256, 256),
+    "darts": (1, 3, 32, 32),
+    "transformer": (1, 128),
+    "lstm": (100, 1, 256),
+}
 LIGHT = [name for name in zoo.LIGHT if name not in BIG]
 
 
@@ -76,16 +83,51 @@ def test_all_models_are_listed_without_loading_any(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYIPU_CACHE", str(tmp_path))
     assert [model.name for model in zoo.models()] == [*zoo.LIGHT, *zoo.WHEELS]
     assert len(zoo.models()) == 13
+    assert zoo.names("light", "built") == [*zoo.LIGHT, *zoo.BUILT]
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("model", zoo.models(), ids=lambda model: model.name)
-def test_inputs_are_seeded(model: zoo.ZooModel) -> None:
+@pytest.mark.parametrize("name", zoo.names(*zoo.GROUPS))
+def test_inputs_are_seeded(name: str) -> None:
+    model = zoo.model(name)
     first, again, other = (model.inputs(seed) for seed in (3, 3, 4))
     for name, array in first.items():
         np.testing.assert_array_equal(array, again[name])
         assert (array != other[name]).any()
-        assert array.shape == model.shapes.get(name, (1, 3, 224, 224))
+        assert array.shape == model.shapes.get(name, BUILT_SHAPES.get(model.name, (1, 3, 224, 224)))
+
+
+@pytest.mark.parametrize("name", zoo.names("built"))
+def test_a_built_network_is_valid_and_decided_by_its_seed(name: str) -> None:
+    first, again, other = (zoo.model(name, seed).load() for seed in (1, 1, 2))
+    onnx.checker.check_model(first, full_check=True)
+    assert first.SerializeToString(deterministic=True) == again.SerializeToString(deterministic=True)
+    assert list(first.graph.node) == list(other.graph.node)
+    assert first.graph.initializer != other.graph.initializer
+
+
+@pytest.mark.parametrize("name", zoo.names("built"))
+def test_a_built_network_keeps_the_range_of_its_values(name: str) -> None:
+    network = zoo.model(name)
+    model = network.load()
+    outputs = [run(model, network.inputs(seed)) for seed in (0, 1)]
+    assert all(0.05 < output.std() < 10 for output in outputs)
+    assert np.abs(outputs[0] - outputs[1]).max() > 0.02 * np.abs(outputs[0]).max()
+
+
+def parameters(name: str) -> int:
+    """How many learned numbers a network has: its weights and biases, and four numbers for a batch norm's channel."""
+    floats = [tensor for tensor in zoo.model(name).load().graph.initializer if tensor.data_type == 1 and tensor.dims]
+    return sum(int(np.prod(tensor.dims)) for tensor in floats)
+
+
+@pytest.mark.parametrize(("name", "published"), [("mobilenet_v2", 3_504_872), ("efficientnet_b0", 5_288_548)])
+def test_a_built_network_has_as_many_parameters_as_published(name: str, published: int) -> None:
+    """Torchvision's counts, in which means and variances of batch norms are no parameters."""
+    nodes = zoo.model(name).load().graph
+    dims = {tensor.name: tensor.dims for tensor in nodes.initializer}
+    statistics = sum(2 * dims[node.input[1]][0] for node in nodes.node if node.op_type == "BatchNormalization")
+    assert parameters(name) - statistics == published
 
 
 def test_recognition_reads_the_digits_of_its_input() -> None:

@@ -34,6 +34,8 @@ PLAIN_IREE = {
     "magika": 2_629_632,
 }
 LIMITS = PLAIN_IREE | {"resnet50": 6_000_000, "densenet121": 7_000_000}
+BUILT = [name for name in zoo.names("built") if name != "unet_bilinear"]
+"""That one is the U-Net but for how it enlarges images, and takes long to compile."""
 QUICK = ("squeezenet", "text_direction", "magika")
 
 
@@ -52,7 +54,7 @@ def marked(case: Case) -> object:
     return pytest.param(case, id=str(case), marks=() if case.name in QUICK else pytest.mark.slow)
 
 
-@pytest.fixture(scope="class", params=[marked(case) for case in cases()])
+@pytest.fixture(scope="class", params=[marked(case) for case in [*cases(), *cases(BUILT)]])
 def network(request: pytest.FixtureRequest) -> Compiled:
     """One network at a time is in memory: the tests of one follow one another."""
     case = request.param

@@ -125,3 +125,33 @@ def test_unknown_weights_stay(context: ir.Context) -> None:
       %0 = "ipu.matmul"(%x, %w) : (tensor<4x6xf32>, tensor<6x32xf32>) -> tensor<4x32xf32>
       return %0 : tensor<4x32xf32> }""")
     assert ops(module) == ["matmul"]
+
+
+def blocks(filters: int, bias: str) -> str:
+    """A transposed convolution without overlap, with stride 2, and its bias and activation."""
+    result = f"tensor<1x3x2x4x2x{filters}xf32>"
+    return f"""func.func @main(%x: tensor<1x3x4x6xf32>) -> {result} {{
+      %w = "ipu.parameter"() {{key = "w"}} : () -> tensor<6x2x2x{filters}xf32>
+      %b = "ipu.parameter"() {{key = "b"}} : () -> tensor<{bias}>
+      %0 = "ipu.einsum"(%x, %w) {{equation = "nxyc,cijf->nxiyjf"}}
+        : (tensor<1x3x4x6xf32>, tensor<6x2x2x{filters}xf32>) -> {result}
+      %1 = "ipu.add"(%0, %b) : ({result}, tensor<{bias}>) -> {result}
+      %y = "ipu.relu"(%1) : ({result}) -> {result}
+      return %y : {result} }}"""
+
+
+@pytest.mark.parametrize("bias", ["8xf32", "1x1x1x1x1x8xf32", "1x1x1x1x2x8xf32", "1xf32"])
+def test_rows_of_blocks_are_products_of_their_own(context: ir.Context, bias: str) -> None:
+    module, _ = packed(blocks(8, bias))
+    assert ops(module) == [*["packed_matmul", "add", "relu", "reshape"] * 2, "concat"]
+    assert packed_shapes(module) == [(1, 1, 6, 16)] * 2
+
+
+def test_blocks_that_differ_in_their_epilogue_stay(context: ir.Context) -> None:
+    module, _ = packed(blocks(8, "1x3x1x1x1x1xf32"))
+    assert ops(module) == ["einsum", "add", "relu"]
+
+
+def test_rows_of_blocks_that_fill_no_vector_stay(context: ir.Context) -> None:
+    module, _ = packed(blocks(1, "1xf32"))
+    assert ops(module) == ["einsum", "add", "relu"]

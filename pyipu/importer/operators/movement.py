@@ -96,17 +96,17 @@ def concat(graph: GraphBuilder, *inputs: Value, axis: int) -> Value:
     if not inputs:
         raise ValueError("it has no inputs")
     place = normal_axis(axis, inputs[0])
-    return _concatenated(graph, list(inputs), place)
+    return concatenated(graph, list(inputs), place)
 
 
-def _concatenated(graph: GraphBuilder, values: list[Value], axis: int) -> Value:
+def concatenated(graph: GraphBuilder, values: list[Value], axis: int) -> Value:
     """In parts where there are more values than one op takes."""
     if len(values) == 1:
         return values[0]
     if len(values) <= MOST_OPERANDS:
         return graph.create(ipu.Concat, *values, axis=axis)
     chunks = [values[i : i + MOST_OPERANDS] for i in range(0, len(values), MOST_OPERANDS)]
-    return _concatenated(graph, [_concatenated(graph, chunk, axis) for chunk in chunks], axis)
+    return concatenated(graph, [concatenated(graph, chunk, axis) for chunk in chunks], axis)
 
 
 @operator("Split", since=2)

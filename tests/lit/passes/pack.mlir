@@ -26,3 +26,17 @@ func.func @widen(%x: tensor<1x5x5x4xf32>) -> tensor<1x3x3x20xf32> {
   %1 = "ipu.relu"(%0) : (tensor<1x3x3x20xf32>) -> tensor<1x3x3x20xf32>
   return %1 : tensor<1x3x3x20xf32>
 }
+
+// -----
+
+// A transposed convolution without overlap: each row of its blocks is a product, and a concatenation weaves them.
+// CHECK-LABEL: @blocks
+// CHECK: %[[W0:.*]] = "ipu.parameter"{{.*}} -> tensor<1x1x6x16xf32>
+// CHECK: "ipu.packed_matmul"(%arg0, %[[W0]])
+// CHECK: "ipu.packed_matmul"(%arg0,
+// CHECK: "ipu.concat"{{.*}}axis = 2
+func.func @blocks(%x: tensor<1x3x4x6xf32>) -> tensor<1x3x2x4x2x8xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<6x2x2x8xf32>
+  %0 = "ipu.einsum"(%x, %w) {equation = "nxyc,cijf->nxiyjf"} : (tensor<1x3x4x6xf32>, tensor<6x2x2x8xf32>) -> tensor<1x3x2x4x2x8xf32>
+  return %0 : tensor<1x3x2x4x2x8xf32>
+}

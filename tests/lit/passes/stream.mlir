@@ -39,3 +39,19 @@ func.func @main(%x: tensor<1x4x32x8xf32>) -> tensor<1x16x4x4xf32> {
   %1 = "ipu.max_pool"(%0) {window = array<i64: 2, 2>, strides = array<i64: 2, 2>, dilations = array<i64: 1, 1>} : (tensor<1x32x8x4xf32>) -> tensor<1x16x4x4xf32>
   return %1 : tensor<1x16x4x4xf32>
 }
+
+// -----
+
+// Strips behind a reduction over all rows read what the strips in front of it have put together.
+// CHECK: %[[JOINED:.*]] = "ipu.concat"{{.*}} -> tensor<1x30x6x4xf32>
+// CHECK: "ipu.vertex"(%[[JOINED]]) {codelet = @reduce_sum_2,
+// CHECK: "ipu.slice"(%[[JOINED]]){{.*}}sizes = array<i64: 1, 1, 6, 4>
+// CHECK: {codelet = @multiply_3_strip
+func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x28x4x4xf32> {
+  %0 = "ipu.exp"(%x) : (tensor<1x32x8x4xf32>) -> tensor<1x32x8x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32>
+  %2 = "ipu.reduce_sum"(%1) {axes = array<i64: 1, 2>, keep = true} : (tensor<1x30x6x4xf32>) -> tensor<1x1x1x4xf32>
+  %3 = "ipu.multiply"(%1, %2) : (tensor<1x30x6x4xf32>, tensor<1x1x1x4xf32>) -> tensor<1x30x6x4xf32>
+  %4 = "ipu.max_pool"(%3) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x30x6x4xf32>) -> tensor<1x28x4x4xf32>
+  return %4 : tensor<1x28x4x4xf32>
+}

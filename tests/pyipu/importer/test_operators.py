@@ -1,9 +1,10 @@
 """Every operator against ONNX Runtime: small graphs that cover the attributes, seeded inputs."""
 
 import numpy as np
+import onnx
 import pytest
 
-from pyipu.errors import UnsupportedError
+from pyipu.errors import ModelError, UnsupportedError
 from tests.pyipu.importer.running import assert_close, assert_matches_reference, imported, model, random_inputs, run
 
 CONVOLUTION = [
@@ -159,6 +160,76 @@ def test_resize_gives_what_onnx_runtime_gives(attributes: str, known: dict[str, 
     stored = {name: np.array(v, np.float32 if name == "scales" else np.int64) for name, v in known.items()}
     inputs = "x, , scales" if "scales" in known else "x, , , sizes"
     assert_matches_reference(model("float[1,2,3,4] x", f"y = Resize<{attributes}>({inputs})", **stored))
+
+
+RECURRENT = [
+    ("LSTM", 4, "direction='bidirectional'", ["b", "", "h", "c"]),
+    ("LSTM", 4, "direction='reverse'", ["b", "lengths", "h", "c", "p"]),
+    ("LSTM", 4, "direction='bidirectional', activations=['Relu','Tanh','Sigmoid','Sigmoid','Sigmoid','Tanh']", []),
+    ("GRU", 3, "direction='bidirectional'", ["b", "lengths", "h"]),
+    ("GRU", 3, "linear_before_reset=1", ["b", "", "h"]),
+    ("GRU", 3, "linear_before_reset=1, direction='reverse'", []),
+    ("RNN", 1, "direction='bidirectional', activations=['Relu','Tanh']", ["b", "lengths"]),
+]
+
+
+def recurrent(operator: str, gates: int, attributes: str, optional: list[str]) -> onnx.ModelProto:
+    """Five steps of two sequences of four features, to three hidden ones; weights and lengths are known."""
+    directions, generator = 2 if "bidirectional" in attributes else 1, np.random.default_rng(5)
+    shapes = {"w": (3 * gates, 4), "r": (3 * gates, 3), "b": (6 * gates,), "p": (9,)}
+    used = {name: shape for name, shape in shapes.items() if name in ("w", "r", *optional)}
+    known = {n: generator.standard_normal((directions, *s)).astype(np.float32) for n, s in used.items()}
+    if "lengths" in optional:
+        known["lengths"] = np.array([2, 5], np.int32)
+    states = "".join(f", float[{directions},2,3] {name}" for name in ("h", "c") if name in optional)
+    results = "y, last_h, last_c" if operator == "LSTM" else "y, last_h"
+    call = f"{operator}<hidden_size=3, {attributes}>({', '.join(['x', 'w', 'r', *optional])})"
+    return model(f"float[5,2,4] x{states}", f"{results} = {call}", **known)
+
+
+@pytest.mark.parametrize(("operator", "gates", "attributes", "optional"), RECURRENT)
+def test_recurrent_layer_gives_what_onnx_runtime_gives(
+    operator: str, gates: int, attributes: str, optional: list[str]
+) -> None:
+    assert_matches_reference(recurrent(operator, gates, attributes, optional))
+
+
+def test_recurrent_layer_with_lengths_at_run_time() -> None:
+    whole = model(
+        "float[4,2,1] x, float[1,2,1] w, float[1,2,2] r, int32[2] n", "y, h = RNN<hidden_size=2>(x, w, r, , n)"
+    )
+    assert_matches_reference(whole)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "reason"),
+    [
+        ("clip=1.5", r"clip=1\.5"),
+        ("input_forget=1", "input_forget=1"),
+        ("direction='both'", "direction='both'"),
+        ("activations=['Tanh','Elu','Tanh']", "activation 'Elu'; pyipu has Sigmoid, Tanh, Relu"),
+    ],
+)
+def test_unsupported_attribute_of_a_recurrent_layer_is_named(attribute: str, reason: str) -> None:
+    whole = model("float[2,1,3] x, float[1,8,3] w, float[1,8,2] r", f"y = LSTM<{attribute}>(x, w, r)")
+    with pytest.raises(UnsupportedError, match=rf"node 'LSTM_of_y' \(opset 17\) .*{reason}"):
+        imported(whole)
+
+
+def test_a_recurrent_layer_needs_activations_for_each_direction() -> None:
+    nodes = "y = RNN<direction='bidirectional', activations=['Tanh']>(x, w, r)"
+    with pytest.raises(ModelError, match="needs 2 activations, one direction's after the other, and has 1"):
+        imported(model("float[2,1,3] x, float[2,2,3] w, float[2,2,2] r", nodes))
+
+
+def test_a_recurrent_layer_with_the_batch_first_is_the_transposed_one() -> None:
+    """ONNX Runtime has no `layout`."""
+    w, r = np.random.default_rng(1).standard_normal((2, 2, 3, 3)).astype(np.float32)
+    first = model("float[4,5,3] x", "y, h = RNN<direction='bidirectional', layout=1>(x, w, r)", w=w, r=r)
+    second = model("float[5,4,3] x", "y, h = RNN<direction='bidirectional'>(x, w, r)", w=w, r=r)
+    x = random_inputs(first)["x"]
+    y, h = run(second, {"x": x.swapaxes(0, 1)})
+    assert_close(run(first, {"x": x}), [y.transpose(2, 0, 1, 3), h.swapaxes(0, 1)])
 
 
 def test_local_response_normalization_over_an_even_number_of_channels() -> None:
