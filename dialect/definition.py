@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 from iree.compiler import _mlir_libs, ir
 
@@ -201,29 +201,54 @@ class Op(ir.OpView):
         """The declared attributes as Python values."""
         return {name: getattr(self, name) for name in self.KINDS}
 
-    @property
-    def operand_types(self) -> list[Type]:
-        return [parse_type(value.type) for value in self.operands]
-
-    def _has_segments(self) -> bool:
-        attributes = self.operation.attributes
-        expected = _segments_attribute(len(self.operands), self.operation.context)
-        return _SEGMENTS in attributes and attributes[_SEGMENTS] == expected
-
     def check(self) -> None:
-        """Raises VerificationError when this op breaks its own declaration."""
-        for name in self.KINDS:
-            if name not in self.OPTIONAL and name not in self.operation.attributes:
-                raise VerificationError(f"'{self.OPERATION_NAME}' op lacks the attribute '{name}'")
-        try:
-            require(not self.VARIADIC or self._has_segments(), f"lacks the right '{_SEGMENTS}'")
-            results = [parse_type(value.type) for value in self.results]
-            expected = self.result_types(self.operand_types, self.values, results)
-        except (ValueError, TypeError) as error:
-            raise VerificationError(f"'{self.OPERATION_NAME}' op {error}") from error
-        if expected != results:
-            listed = ", ".join(str(type_) for type_ in expected)
-            raise VerificationError(f"'{self.OPERATION_NAME}' op should have the result type {listed}")
+        """Raises VerificationError when this op breaks its own declaration; equal ops are checked once."""
+        attributes = self.operation.attributes
+        signature = _Signature(
+            type(self),
+            tuple(attributes.get(name) for name in self.KINDS),
+            attributes.get(_SEGMENTS),
+            tuple(value.type for value in self.operands),
+            tuple(value.type for value in self.results),
+        )
+        _is_right(signature, self.operation.context)
+
+
+class _Signature(NamedTuple):
+    """All of an op that its declaration says something about; attributes are in the order of `KINDS`."""
+
+    declared: type[Op]
+    attributes: tuple[ir.Attribute | None, ...]
+    segments: ir.Attribute | None
+    operands: tuple[ir.Type, ...]
+    results: tuple[ir.Type, ...]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The declared attributes as Python values."""
+        kinds = zip(self.declared.KINDS.items(), self.attributes, strict=True)
+        return {name: None if attribute is None else kind.decode(attribute) for (name, kind), attribute in kinds}
+
+
+def _check(one: _Signature, context: ir.Context) -> bool:
+    declared, name = one.declared, one.declared.OPERATION_NAME
+    for required, attribute in zip(declared.KINDS, one.attributes, strict=True):
+        if attribute is None and required not in declared.OPTIONAL:
+            raise VerificationError(f"'{name}' op lacks the attribute '{required}'")
+    try:
+        complete = not declared.VARIADIC or one.segments == _segments_attribute(len(one.operands), context)
+        require(complete, f"lacks the right '{_SEGMENTS}'")
+        results = [parse_type(type_) for type_ in one.results]
+        expected = declared.result_types([parse_type(type_) for type_ in one.operands], one.values, results)
+    except (ValueError, TypeError) as error:
+        raise VerificationError(f"'{name}' op {error}") from error
+    if expected != results:
+        listed = ", ".join(str(type_) for type_ in expected)
+        raise VerificationError(f"'{name}' op should have the result type {listed}")
+    return True
+
+
+_is_right: PerContext[_Signature, bool] = PerContext(_check)
 
 
 def segments(operands: int) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import ml_dtypes
@@ -77,10 +77,10 @@ class Tensor:
         return self.dtype in ("f64", "f32", "f16", "bf16")
 
     def with_shape(self, shape: tuple[int, ...] | list[int]) -> Tensor:
-        return replace(self, shape=tuple(int(size) for size in shape))
+        return Tensor(tuple(map(int, shape)), self.dtype)
 
     def with_dtype(self, dtype: str) -> Tensor:
-        return replace(self, dtype=dtype)
+        return Tensor(self.shape, dtype)
 
 
 @dataclass(frozen=True)

@@ -136,10 +136,9 @@ def _run(
     pipelines: Sequence[Pipeline], module: ir.Module, session: Session, observe: Observer
 ) -> list[tuple[str, float]]:
     """Runs pipelines one after the other and returns the milliseconds of each pass."""
-    managers = [PassManager(pipeline, observe=observe) for pipeline in pipelines]
-    for manager in managers:
-        manager.run(module, session)
-    return [one for manager in managers for one in manager.milliseconds]
+    manager = PassManager(Pipeline(tuple(one for pipeline in pipelines for one in pipeline.passes)), observe=observe)
+    manager.run(module, session)
+    return manager.milliseconds
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Binding:
     sizes: Shape
     strides: Shape
     access: str
-    """`readonly`, `writeonly` or `readwrite`."""
+    """As `accesses` has it."""
 
     @property
     def type(self) -> str:
@@ -133,17 +133,18 @@ def stored(tensor: Tensor) -> str:
     return signless(tensor.with_dtype("i8") if tensor.dtype == "i1" else tensor)
 
 
-def bindings(op: Execute) -> list[tuple[ir.Value, Binding]]:
-    """The distinct references of a placed vertex, each with how it is bound."""
-    values = list(op.operands)
-    reads, writes = values[: -op.writes], values[-op.writes :]
-    distinct = list(dict.fromkeys(values))
-    return [(value, _binding(value, value in reads, value in writes)) for value in distinct]
+def accesses(op: Execute) -> dict[ir.Value, str]:
+    """The distinct references of a placed vertex: `readonly`, `writeonly` or `readwrite`."""
+    values, writes = list(op.operands), op.writes
+    read, written = set(values[:-writes]), set(values[-writes:])
+    return {
+        value: "readonly" if value not in written else "readwrite" if value in read else "writeonly"
+        for value in dict.fromkeys(values)
+    }
 
 
-def _binding(value: ir.Value, read: bool, written: bool) -> Binding:
+def _binding(value: ir.Value, access: str) -> Binding:
     tensor, owner = tensor_of(value), value.owner
-    access = "readwrite" if read and written else "writeonly" if written else "readonly"
     if isinstance(owner, View):
         return Binding(tensor, owner.whole, owner.offsets, tensor.shape, owner.strides, access)
     return Binding(tensor, tensor.shape, _offsets_of(value), tensor.shape, (1,) * tensor.rank, access)
@@ -167,7 +168,10 @@ class Interface:
         columns = {(i, d): {at[i][d] for at in every} for i, one in enumerate(every[0]) for d in range(len(one))}
         places = tuple((*place, math.gcd(*found)) for place, found in columns.items() if len(found) > 1)
         passed = {(i, d): Passed(number, unit) for number, (i, d, unit) in enumerate(places)}
-        bound = {value: _with_passed(i, one, passed) for i, (value, one) in enumerate(bindings(ops[0]))}
+        bound = {
+            value: _with_passed(i, _binding(value, access), passed)
+            for i, (value, access) in enumerate(accesses(ops[0]).items())
+        }
         return Interface(ops[0], bound, places)
 
     def arguments(self, op: Execute) -> list[int]:

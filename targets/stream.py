@@ -17,7 +17,7 @@ from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
-from pyipu.targets.binding import Interface, bindings
+from pyipu.targets.binding import Interface, accesses
 from pyipu.targets.executable import emit_executable
 
 _ON = "on(#hal.device.affinity<@dev>)"
@@ -255,7 +255,7 @@ def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> l
         return _border(op, program, resources)
     assert isinstance(op, Execute)
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
-    operands = [f"{letters[binding.access]} {_bound(value, program, resources)}" for value, binding in bindings(op)]
+    operands = [f"{letters[access]} {_bound(value, program, resources)}" for value, access in accesses(op).items()]
     name, passed = _executable(op), _passed(op, program)
     listed = ", ".join(f"%i32_{offset}" for offset in passed)
     arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""

@@ -13,7 +13,8 @@ from pyipu.passes.planning.problem import IntArray, Problem
 CONFLICT_LIMIT = 5_000_000
 """Pairs of buffers up to which conflicts are listed: that takes about 0.5 GB."""
 
-Ranges = list[tuple[int, int]]
+Range = tuple[int, int]
+Ranges = list[Range]
 
 
 def placements(problem: Problem) -> Iterator[tuple[str, IntArray]]:
@@ -45,17 +46,14 @@ def place(problem: Problem, order: Iterable[int], best_fit: bool, fixed: Mapping
     Inference" (2020).
     """
     find_gap = _smallest_gap if best_fit else _lowest_gap
-    sizes, conflicts = problem.size.tolist(), problem.conflicts
-    occupied: list[Ranges] = [[] for _ in sizes]
+    sizes, neighbours = problem.size.tolist(), problem.neighbours
     fixed = fixed or {}
-    offsets = [-1] * problem.count
+    taken: list[Range | None] = [None] * problem.count
     for buffer in chain(fixed, order):
-        offset = fixed[buffer] if buffer in fixed else find_gap(sorted(occupied[buffer]), sizes[buffer])
-        offsets[buffer] = offset
-        taken = (offset, offset + sizes[buffer])
-        for other in [other for other in conflicts[buffer] if offsets[other] < 0]:
-            occupied[other].append(taken)
-    return np.array(offsets, dtype=np.int64)
+        occupied = sorted(filter(None, neighbours[buffer](taken)))
+        offset = fixed[buffer] if buffer in fixed else find_gap(occupied, sizes[buffer])
+        taken[buffer] = (offset, offset + sizes[buffer])
+    return np.array([placed[0] if placed else -1 for placed in taken], dtype=np.int64)
 
 
 def sweep(problem: Problem) -> IntArray:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +84,11 @@ class Problem:
         return [in_order[rank] for rank in np.argsort(self._by_first).tolist()]
 
     @cached_property
+    def neighbours(self) -> Sequence[Callable[[Sequence[Any]], tuple[Any, ...]]]:
+        """For each buffer, what picks the items of `conflicts` from a sequence with one item per buffer."""
+        return [_picker(others) for others in self.conflicts]
+
+    @cached_property
     def _by_first(self) -> IntArray:
         return np.argsort(self.first, kind="stable")
 
@@ -90,6 +97,13 @@ class Problem:
         """In order of `first`: how many of the buffers after this one begin before this one ends."""
         first = self.first[self._by_first]
         return np.searchsorted(first, self.last[self._by_first]) - np.arange(1, self.count + 1)
+
+
+def _picker(numbers: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """In C where there are several: this is where greedy placements spend their time."""
+    if len(numbers) > 1:
+        return itemgetter(*numbers)
+    return lambda items: tuple(items[number] for number in numbers)
 
 
 def _clique_steps(start: IntArray, end: IntArray) -> IntArray:

@@ -39,7 +39,7 @@ def test_created_op_has_inferred_type_and_its_values(block: ir.Block) -> None:
     op = Reshape.create(block.arguments[0], shape=(3, 2))
     assert str(op.result.type) == "tensor<3x2xf32>"
     assert op.values == {"shape": (3, 2)}
-    assert op.operand_types == [Tensor((2, 3), "f32")]
+    assert [parse_type(value.type) for value in op.operands] == [Tensor((2, 3), "f32")]
 
 
 def test_default_is_written_and_optional_left_out(block: ir.Block) -> None:
