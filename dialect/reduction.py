@@ -18,6 +18,7 @@ class Reduce(Op):
 
     axes: tuple[int, ...]
     keep: bool = True
+    widens = True
 
     numpy_function: ClassVar[Callable[..., np.ndarray]]
 
