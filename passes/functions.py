@@ -5,8 +5,9 @@ from __future__ import annotations
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
-from pyipu.dialect.definition import Op
+from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast
+from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import VerificationError
 
@@ -44,3 +45,9 @@ def returned_value(codelet: func.FuncOp) -> ir.Value:
     """What a codelet computes."""
     body = codelet.regions[0].blocks[0]
     return body.operations[len(body.operations) - 1].operands[0]
+
+
+def erase_unread_parameters(block: ir.Block) -> None:
+    """Removes the parameters that nobody reads; their values stay in the archive until it is cleared."""
+    for op in [op for op in ipu_ops(block) if isinstance(op, Parameter) and not list(op.results[0].uses)]:
+        op.operation.erase()

@@ -18,7 +18,7 @@ from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
 from pyipu.errors import PipelineError, StorageError
 from pyipu.parameters import Array, Parameters
 from pyipu.passes.base import Pass
-from pyipu.passes.functions import main_function
+from pyipu.passes.functions import erase_unread_parameters, main_function
 from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
 from pyipu.passes.session import Session
 
@@ -45,8 +45,7 @@ class Storage(Pass):
         narrowing = _Narrowing(module, session.parameters, self.type, _returned(block))
         for op in list(ipu_ops(block)):
             narrowing.visit(op)
-        for op in [op for op in ipu_ops(block) if isinstance(op, Parameter) and not list(op.results[0].uses)]:
-            op.operation.erase()
+        erase_unread_parameters(block)
 
 
 def _returned(block: ir.Block) -> set[ir.Value]:
