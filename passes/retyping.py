@@ -74,7 +74,7 @@ def _retype_result(codelet: func.FuncOp, type_: ir.Type) -> None:
 def is_weight(argument: ir.BlockArgument) -> bool:
     """A sum of products reads it, or a table is looked up in it."""
     users = [use.owner for use in argument.uses]
-    return any(isinstance(op, _CARRIES) or (isinstance(op, Op) and op.accumulates) for op in users)
+    return any(isinstance(op, Gather) or (isinstance(op, Op) and op.accumulates) for op in users)
 
 
 def sign_anew(codelet: func.FuncOp) -> None:
