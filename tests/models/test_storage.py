@@ -18,7 +18,7 @@ TOLERANCE = {"f16": 1e-2, "bf16": 1e-1, "int8": 1e-1}
 """The largest error against fp32, relative to the largest element: some 2 to 5 times of what is seen."""
 WEIGHTS = {"f16": 0.52, "bf16": 0.52, "int8": 0.30}
 """The largest part of the bytes of the weights in fp32. Biases stay in fp32, and scales come to int8."""
-ARENA = {"f16": 0.55, "bf16": 0.55, "int8": 1.05}
+ARENA = {"f16": 0.55, "bf16": 0.55, "int8": 1.1}
 
 RESIDUAL = """<ir_version: 8, opset_import: ["": 17]>
 residual (float[1, 32, 28, 28] x) => (float[1, 10] y)
@@ -93,6 +93,15 @@ def test_poison_changes_nothing(network: Network, storage: str, monkeypatch: pyt
     poisoned = pyipu.compile(network.model, shapes=network.shapes or None, threads=1, storage=storage)
     for name, expected in plain.run(network.inputs).items():
         np.testing.assert_array_equal(poisoned.run(network.inputs)[name], expected)
+
+
+def test_long_rows_do_not_go_over_the_stack() -> None:
+    graph = """<ir_version: 8, opset_import: ["": 17]>
+    scores (float[4, 50000] x) => (float[4, 50000] y) { r = Tanh (x)  y = Softmax (r) }"""
+    executable = pyipu.compile(onnx.parser.parse_model(graph), storage="f16")
+    x = np.random.default_rng(0).normal(size=(4, 50000)).astype(np.float32)
+    powers = np.exp(np.tanh(x).astype(np.float16).astype(np.float32))
+    np.testing.assert_allclose(executable(x), powers / powers.sum(-1, keepdims=True), rtol=2e-3)
 
 
 def test_the_plan_says_how_tensors_are_stored() -> None:

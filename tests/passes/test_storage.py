@@ -54,7 +54,7 @@ def test_a_residual_block_stays_near(context: ir.Context, one: str) -> None:
     (found,) = interpret(module, session.parameters, inputs)
     assert found.dtype == np.float32
     assert 0 < relative_error(found, expected) < PASSES[one]
-    run(module, session, "ipu-stream{pixels=1},ipu-inplace,ipu-allocate")
+    run(module, session, "ipu-stream{peak=1},ipu-inplace,ipu-allocate")
     (placed,) = run_placed(module, session.parameters, inputs)
     assert relative_error(placed, found) < PASSES[one] / 10
 
