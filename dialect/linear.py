@@ -19,6 +19,7 @@ class MatMul(Op, mnemonic="matmul"):
     """[…, M, K] times […, K, N]; the leading dimensions broadcast as in numpy."""
 
     accumulates = True
+    widens = True
 
     @staticmethod
     def infer(left: Tensor, right: Tensor) -> Tensor:
@@ -51,6 +52,7 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
     """
 
     accumulates = True
+    widens = True
 
     @staticmethod
     def infer(input: Tensor, weights: Tensor) -> Tensor:
@@ -115,6 +117,7 @@ class Einsum(Op, mnemonic="einsum"):
 
     equation: str
     accumulates = True
+    widens = True
 
     @staticmethod
     def infer(left: Tensor, right: Tensor, *, equation: str) -> Tensor:

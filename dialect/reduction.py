@@ -18,6 +18,7 @@ class Reduce(Op):
 
     axes: tuple[int, ...]
     keep: bool = True
+    widens = True
 
     numpy_function: ClassVar[Callable[..., np.ndarray]]
 
@@ -135,6 +136,7 @@ class Softmax(Op, mnemonic="softmax"):
     """e^(x - max) divided by its sum, along `axis`."""
 
     axis: int
+    widens = True
 
     @staticmethod
     def infer(input: Tensor, *, axis: int) -> Tensor:
@@ -151,8 +153,10 @@ class Softmax(Op, mnemonic="softmax"):
     def lower(writer: CodeletWriter, input: Value, *, axis: int) -> Value:
         # IREE links a softmax of 16-bit floats against fmaxf, which its embedded linker does not find.
         if input.tensor.dtype in ("f16", "bf16"):
-            powers = Softmax.lower(writer, writer.cast(input, "f32"), axis=axis)
+            powers = Softmax.lower(writer, input.read_as("f32"), axis=axis)
             return writer.cast(powers, input.tensor.dtype)
+        if input.stored:
+            return _softmax_of_narrow(writer, input, axis)
         empty = writer.empty(input.tensor)
         return writer.write(
             f"linalg.softmax dimension({axis}) ins({input.name} : {input.type}) outs({empty.name} : {empty.type}) "
@@ -165,3 +169,27 @@ class Softmax(Op, mnemonic="softmax"):
         cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Permutation]:
         return {"axis": permutation[attributes["axis"]]}, permutation
+
+
+def _softmax_of_narrow(writer: CodeletWriter, input: Value, axis: int) -> Value:
+    """Reads what it extends three times: `linalg.softmax` would need a wide copy, and rows of that leave the stack."""
+    rank = input.tensor.rank
+    order = [*(dim for dim in range(rank) if dim != axis), axis]
+    loops: list[str | int] = [f"d{order.index(dim)}" for dim in range(rank)]
+    row: list[str | int] = [0 if dim == axis else loop for dim, loop in enumerate(loops)]
+    largest = ReduceMax.lower(writer, input, axes=(axis,), keep=True)
+    total = writer.generic(
+        [(input, loops), (largest, row)],
+        (writer.filled(largest.tensor, 0), row),
+        ["parallel"] * (rank - 1) + ["reduction"],
+        lambda scalars, x, top, accumulator: scalars.add(_power(scalars, x, top), accumulator),
+    )
+    return writer.elementwise(
+        [input, largest, total],
+        input.tensor,
+        lambda scalars, x, top, sum_: scalars.divide(_power(scalars, x, top), sum_),
+    )
+
+
+def _power(scalars: Scalars, x: Scalar, largest: Scalar) -> Scalar:
+    return scalars.math("exp", scalars.subtract(x, largest))

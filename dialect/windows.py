@@ -53,6 +53,7 @@ class Conv(Op, mnemonic="conv"):
     dilations: tuple[int, ...]
     groups: int = 1
     accumulates = True
+    widens = True
 
     @staticmethod
     def infer(
@@ -214,6 +215,7 @@ class Pool(Op):
     window: tuple[int, ...]
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
+    widens = True
 
     word: ClassVar[str]
     """As in the name of linalg's pooling."""

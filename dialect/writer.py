@@ -25,16 +25,28 @@ class Value:
     A reshape in the middle of a codelet hinders the code generator, so a value may be at hand under other shapes:
     `under(shape)` is the same elements in row-major order, loaded, filled or computed under that shape, or None.
     `nest` says that it was computed in other loops than its dimensions; an epilogue is best computed in the same ones.
+    `stored` is the element type in memory where that is not the one to compute with: who reads an element extends it.
     """
 
     name: str
     tensor: Tensor
     under: Callable[[Shape], Value | None] | None = field(default=None, compare=False)
     nest: Nest | None = None
+    stored: str | None = None
 
     @property
     def type(self) -> str:
-        return signless(self.tensor)
+        return signless(self.in_memory)
+
+    @property
+    def in_memory(self) -> Tensor:
+        return self.tensor.with_dtype(self.stored or self.tensor.dtype)
+
+    def read_as(self, dtype: str) -> Value:
+        """The same elements in memory, to be computed with as `dtype`."""
+        stored = self.in_memory.dtype
+        here = replace(self, tensor=self.tensor.with_dtype(dtype), stored=stored if stored != dtype else None)
+        return replace(here, under=lambda shape: at.read_as(dtype) if (at := self.at(shape)) else None)
 
     @property
     def dense(self) -> Value | None:
@@ -146,8 +158,9 @@ class CodeletWriter:
     ) -> Value:
         *inputs, (init, _) = operands
         scalars = Scalars(self.fresh())
-        arguments = [Scalar(f"%a{i}", value.tensor.dtype) for i, (value, _) in enumerate(operands)]
-        yielded = body(scalars, *arguments)
+        arguments = [Scalar(f"%a{i}", value.in_memory.dtype) for i, (value, _) in enumerate(operands)]
+        read = [scalars.cast(a, value.tensor.dtype) for a, (value, _) in zip(arguments, operands, strict=True)]
+        yielded = body(scalars, *read)
         block = ", ".join(f"{a.name}: {a.type}" for a in arguments)
         ins = f"ins({_listed([value for value, _ in inputs])}) " if inputs else ""
         return self.write(
@@ -210,12 +223,18 @@ class CodeletWriter:
         """The same numbers in another element type."""
         return self.elementwise([value], value.tensor.with_dtype(dtype), lambda scalars, x: scalars.cast(x, dtype))
 
+    def widened(self, value: Value) -> Value:
+        """The value as a tensor of the type that it is computed with, for an operation that cannot extend elements."""
+        return self.cast(value, value.tensor.dtype) if value.stored else value
+
     def reshape(self, value: Value, shape: Sequence[int]) -> Value:
         """The same elements in row-major order under another shape: as it is at hand, or collapsed and expanded."""
-        target = value.tensor.with_shape(tuple(shape))
+        target = value.in_memory.with_shape(tuple(shape))
         at_hand = value.at(target.shape)
         if at_hand is not None:
             return at_hand
+        if value.stored:
+            return self.reshape(value.read_as(value.stored), shape).read_as(value.tensor.dtype)
         flat = self._collapse(value)
         if target.rank == 0:
             return self.write(f"tensor.collapse_shape {flat.name} [] : {flat.type} into {signless(target)}", target)

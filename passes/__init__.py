@@ -10,8 +10,23 @@ from pyipu.passes.inplace import InPlace
 from pyipu.passes.layout import Layout
 from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
+from pyipu.passes.quantize import Quantize
+from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
 
-_ALL: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Account, Stream, InPlace, AllocateArena, Outline]
+_ALL: list[type[Pass]] = [
+    Canonicalize,
+    Layout,
+    Demand,
+    Pack,
+    Fuse,
+    Storage,
+    Quantize,
+    Account,
+    Stream,
+    InPlace,
+    AllocateArena,
+    Outline,
+]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in _ALL}

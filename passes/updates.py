@@ -1,38 +1,72 @@
 """Which operand of a codelet may share its bytes with the result, and how the codelet must then be computed.
 
 A code generator may write partial sums into the result before it reads the operands of the epilogue. So an operand may
-be updated in place only if everything is element-wise, or if the sums can start from it.
+be updated in place only if everything is element-wise, or if the sums can start from it, or if the result is of a
+narrower type than the sums: then those cannot be where the result is, and an element is read before it is written.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.elementwise import Add
+from pyipu.dialect.types import tensor_of
+from pyipu.passes.functions import is_extension, returned_value
 
 
 def updatable_operands(codelet: func.FuncOp, sums: bool = True) -> list[int]:
     """Positions of the operands whose bytes the result may take, the best first; `sums` may start from an operand."""
     body = codelet.regions[0].blocks[0]
-    ops = [op for op in body.operations if isinstance(op, Op) and op.operands]
+    result, ops = returned_value(codelet), _computing(codelet)
     if any(not op.elementwise for op in ops):
-        return [argument.arg_number for _, argument in _added_to_sum(ops)] if sums else []
-    result = body.operations[len(body.operations) - 1].operands[0]
+        found = _added_to_sum(ops, result) + _read_by_epilogue(body.arguments, ops, result)
+        return [argument.arg_number for argument in found] if sums else []
     return [i for i, argument in enumerate(body.arguments) if argument.type == result.type and argument != result]
 
 
 def addition_of(codelet: func.FuncOp, operand: int) -> tuple[Op, Add] | None:
-    """The op whose sums start from `operand`, and the addition that this replaces; None in an element-wise codelet."""
+    """The op whose sums start from `operand`, and the addition that this replaces; None where sums start from zero."""
+    ops = _computing(codelet)
+    additions = _additions_to_sum(ops) if any(not op.elementwise for op in ops) else []
+    found = (addition for addition, argument in additions if argument.arg_number == operand)
+    addition = next(found, None)
+    return None if addition is None else (ops[0], addition)
+
+
+def _computing(codelet: func.FuncOp) -> list[Op]:
+    """What is computed from operands, once those are extended."""
     ops = [op for op in codelet.regions[0].blocks[0].operations if isinstance(op, Op) and op.operands]
-    if all(op.elementwise for op in ops):
-        return None
-    return ops[0], next(addition for addition, argument in _added_to_sum(ops) if argument.arg_number == operand)
+    return [op for op in ops if not is_extension(op)]
 
 
-def _added_to_sum(ops: list[Op]) -> list[tuple[Add, ir.BlockArgument]]:
-    """The additions right behind a sum of products that add an argument of the result's type."""
+def _added_to_sum(ops: list[Op], result: ir.Value) -> list[ir.BlockArgument]:
+    """The arguments that a sum of products may start from, in the bytes of the result."""
+    return [argument for _, argument in _additions_to_sum(ops) if argument.type == result.type]
+
+
+def _read_by_epilogue(arguments: Sequence[ir.BlockArgument], ops: list[Op], result: ir.Value) -> list[ir.BlockArgument]:
+    """The arguments of the result's type that are read in its loops alone, behind a sum in a wider type."""
+    first, *rest = ops
+    bits = tensor_of(first.results[0]).numpy_dtype.itemsize, tensor_of(result).numpy_dtype.itemsize
+    shapes = {tensor_of(op.results[0]).shape for op in ops}
+    if not first.accumulates or bits[0] <= bits[1] or len(shapes) > 1 or not all(op.elementwise for op in rest):
+        return []
+    return [one for one in arguments if one.type == result.type and first not in _readers(one)]
+
+
+def _readers(argument: ir.Value) -> list[ir.OpView]:
+    """Who reads an argument, as it is or extended."""
+    owners = [use.owner for use in argument.uses]
+    extensions = [op for op in owners if isinstance(op, Op) and is_extension(op)]
+    return owners + [use.owner for op in extensions for use in op.results[0].uses]
+
+
+def _additions_to_sum(ops: list[Op]) -> list[tuple[Add, ir.BlockArgument]]:
+    """The additions right behind a sum of products that add an argument of the sum's type."""
     found: list[tuple[Add, ir.BlockArgument]] = []
     value = ops[0].results[0]
     if not ops[0].accumulates:

@@ -22,6 +22,7 @@ from pyipu import compiler, engine, report, targets
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.engine import Executable
 from pyipu.errors import Error, InputError
+from pyipu.targets.target import STORAGES
 
 _SPLAT = re.compile(r"(?P<shape>(?:\d+x)*)(?P<dtype>[a-z]+\d+)(?:=(?P<number>[^=]+))?")
 _BFLOAT16_IN_NPY = np.dtype("V2")
@@ -96,6 +97,9 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--target", choices=targets.names(), help="what an .onnx file is compiled for; cpu by default")
     command.add_argument("--shape", action="append", default=[], metavar="NAME=1x3x640x640", help="an input's shape")
     command.add_argument("--threads", type=int, metavar="N", help="processor threads; all that there are by default")
+    command.add_argument(
+        "--storage", choices=tuple(STORAGES), help="keep weights, and with 16 bits activations, smaller"
+    )
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -122,14 +126,16 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    if options.target or options.shape:
-        raise InputError(f"{options.model} is compiled already; --target and --shape are for .onnx files")
+    if options.target or options.shape or options.storage:
+        raise InputError(f"{options.model} is compiled already; --target, --shape and --storage are for .onnx files")
     return engine.load(options.model, threads=options.threads)
 
 
 def _compiled(options: argparse.Namespace) -> Executable:
     shapes = dict(_shape(text) for text in options.shape)
-    return compiler.compile(options.model, options.target or "cpu", shapes=shapes, threads=options.threads)
+    return compiler.compile(
+        options.model, options.target or "cpu", shapes=shapes, threads=options.threads, storage=options.storage
+    )
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -28,7 +28,7 @@ from pyipu.progress import progress
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
-from pyipu.targets.target import Target
+from pyipu.targets.target import Target, with_storage
 
 Observer = Callable[[str, ir.Module], None]
 
@@ -41,6 +41,7 @@ def compile(
     threads: int | None = None,
     memory_budget: Budget | None = None,
     allow_over_budget: bool = False,
+    storage: str | None = None,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -53,6 +54,9 @@ def compile(
         memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
             taken. `"min"` gives the smallest arena there is.
         allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.
+        storage: what lies in memory between vertices, which compute in fp32: `"f16"` or `"bf16"` keep weights and
+            activations in 16 bits, `"int8"` the weights in 8 with a scale for each output channel; by default all is as
+            in the model.
         cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
 
     Raises:
@@ -69,6 +73,7 @@ def compile(
             shapes=shapes,
             memory_budget=memory_budget,
             allow_over_budget=allow_over_budget,
+            storage=storage,
             observe=lambda name, module: bar.stage(name),
         )
         bar.stage("generate code")
@@ -85,6 +90,7 @@ class Lowered:
     parameters: Parameters
     remarks: Sequence[Remark]
     stream: str
+    storage: str | None = None
     milliseconds: Sequence[tuple[str, float]] = field(default=())
     """Time per pass."""
 
@@ -98,6 +104,7 @@ class Lowered:
             memory=memory_plan(self.module, self.parameters, len(code)),
             threads=threads,
             options=tuple((option.name, option.value) for option in target.options),
+            storage=self.storage,
         )
 
 
@@ -108,17 +115,18 @@ def lower(
     shapes: Mapping[str, Sequence[int]] | None = None,
     memory_budget: Budget | None = None,
     allow_over_budget: bool = False,
+    storage: str | None = None,
     observe: Observer | None = None,
 ) -> Lowered:
     """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass.
 
     With a budget the stages that plan memory run several times, each time on a copy of the module.
     """
-    session = Session()
+    session, stages = Session(), with_storage(target.stages, storage)
     imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
     see = _Observers([one for one in (_dumper(), observe) if one])
     see("import", imported.module)
-    pipelines = [Pipeline.parse(stage.pipeline) for stage in target.stages]
+    pipelines = [Pipeline.parse(stage.pipeline) for stage in stages]
     before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
     timed = _run(before, imported.module, session, see)
     attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
@@ -129,7 +137,8 @@ def lower(
         names = [tensor.name for tensor in imported.inputs]
         stream = emit_module(planned.module, device_attribute(target), names, settings.poison(), target.tiles)
     remarks = [*session.remarks, *planned.remarks]
-    return Lowered(planned.module, imported, session.parameters, remarks, stream, [*timed, *planned.milliseconds])
+    milliseconds = [*timed, *planned.milliseconds]
+    return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, milliseconds)
 
 
 def _run(

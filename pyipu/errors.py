@@ -29,6 +29,10 @@ class TargetError(Error):
     """The target is unknown, or its device or driver is not on this machine."""
 
 
+class StorageError(Error):
+    """There is no such way of storing tensors, or a weight does not fit into it."""
+
+
 class VersionError(Error):
     """An installed package is not the version that this pyipu was tested with."""
 

@@ -13,6 +13,7 @@ from pyipu.dialect.program import Constant
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.writer import CodeletWriter, Value
+from pyipu.passes.functions import is_extension
 from pyipu.passes.updates import addition_of
 
 
@@ -26,8 +27,10 @@ def lower_codelet(
     body = codelet.regions[0].blocks[0]
     values: dict[ir.Value, Value] = dict(zip(body.arguments, arguments, strict=True))
     ops = [op for op in body.operations if isinstance(op, Op)]
+    for op in (op for op in ops if _extends_what_is_read(op)):
+        values[op.results[0]] = values[op.operands[0]].read_as(tensor_of(op.results[0]).dtype)
     replaced = addition_of(codelet, updated) if updated is not None else None
-    for run in _elementwise_runs(ops):
+    for run in _elementwise_runs([op for op in ops if not _extends_what_is_read(op)]):
         if isinstance(run[-1], Elementwise):
             values[run[-1].results[0]] = _lower_elementwise(writer, run, values, replaced[1] if replaced else None)
         else:
@@ -37,8 +40,14 @@ def lower_codelet(
     return [_written(writer, values[value], value in set(body.arguments)) for value in returned]
 
 
+def _extends_what_is_read(op: Op) -> bool:
+    """Needs no loop nest of its own: whoever reads the argument extends its elements, or has a tensor of them made."""
+    return is_extension(op) and all(isinstance(use.owner, Op) for use in op.results[0].uses)
+
+
 def _lower(writer: CodeletWriter, op: Op, values: dict[ir.Value, Value]) -> None:
-    operands = [_tensor(writer, value, values) for value in op.operands]
+    read = [_tensor(writer, value, values) for value in op.operands]
+    operands = read if op.widens else [writer.widened(value) for value in read]
     lowered = type(op).lower(writer, *operands, **op.values)
     results = lowered if isinstance(lowered, tuple) else (lowered,)
     values.update(zip(op.results, results, strict=True))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyipu.dialect.tiles import Tiles
-from pyipu.errors import TargetError
+from pyipu.errors import StorageError, TargetError
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,30 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
     accounts = (f"ipu-account{{{sharing}}}", f"ipu-account{{stages=schedule {sharing}}}")
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
-        Stage("vertices", ",".join(["ipu-fuse", *accounts])),
+        Stage("vertices", "ipu-fuse"),
+        Stage("account", ",".join(accounts)),
         *([Stage("strips", stream)] if stream else []),
         Stage("memory", f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"),
         Stage("code", "ipu-outline"),
     )
+
+
+STORAGES = {"f16": "ipu-storage{type=f16}", "bf16": "ipu-storage{type=bf16}", "int8": "ipu-quantize"}
+"""How tensors may be stored in fewer bits than they are computed with, and the pass that does it to vertices."""
+
+
+def with_storage(stages: Sequence[Stage], storage: str | None) -> tuple[Stage, ...]:
+    """The stages of a target, and behind its vertices one for what they store.
+
+    Raises:
+        StorageError: there is no such storage.
+    """
+    if storage is None:
+        return tuple(stages)
+    if storage not in STORAGES:
+        raise StorageError(f"there is no storage {storage!r}; choose one of {', '.join(STORAGES)}, or None")
+    place = next(i for i, stage in enumerate(stages) if stage.name == "vertices") + 1
+    return *stages[:place], Stage("storage", STORAGES[storage]), *stages[place:]
 
 
 @dataclass(frozen=True)

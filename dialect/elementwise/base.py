@@ -25,6 +25,7 @@ class Elementwise(Op):
     """Base of all element-wise operations: `scalar` says what happens to one element."""
 
     elementwise = True
+    widens = True
 
     @staticmethod
     def scalar(scalars: Scalars, *arguments: Any, **attributes: Any) -> Scalar:

@@ -14,7 +14,7 @@ from pyipu.dialect.elementwise import Add, Clip, Divide, Maximum, Multiply, Nega
 from pyipu.dialect.linear import Einsum, MatMul
 from pyipu.dialect.movement import Broadcast, Concat, Gather, Pad, Reshape, Slice, Transpose, inverse
 from pyipu.dialect.reduction import ReduceMax, ReduceSum, Softmax
-from pyipu.dialect.types import Tensor, mlir_type, tensor_of
+from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
 from pyipu.dialect.windows import Conv, MaxPool, SumPool
 from pyipu.passes.folding import add_known
 from pyipu.passes.session import Session
@@ -32,6 +32,7 @@ class Builder:
     session: Session
     values: list[ir.Value]
     generator: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    dtype: str = "f64"
 
     def one_of(self, *choices):
         return self.draw(st.sampled_from(choices))
@@ -45,9 +46,9 @@ class Builder:
 
     def known(self, shape) -> ir.Value:
         if self.one_of(*[False] * 7, True):
-            array = np.full(shape, self.one_of(0.0, 1.0, 2.0))
+            array = np.full(shape, self.one_of(0.0, 1.0, 2.0), NUMPY_DTYPES[self.dtype])
             return add_known(array, "splat", self.session.parameters)
-        return add_known(sample(Tensor(tuple(shape), "f64"), self.generator), "weight", self.session.parameters)
+        return add_known(sample(Tensor(tuple(shape), self.dtype), self.generator), "weight", self.session.parameters)
 
     def broadcastable(self, shape) -> tuple[int, ...]:
         """A shape that broadcasts to `shape`: some dimensions one, some leading ones missing."""
@@ -102,12 +103,13 @@ def with_known(b: Builder) -> ir.Value:
 
 def divided(b: Builder) -> ir.Value:
     x = b.value()
-    divisor = add_known(sample(Tensor(b.broadcastable(shape_of(x)), "f64"), b.generator), "by", b.session.parameters)
+    divisor = add_known(sample(Tensor(b.broadcastable(shape_of(x)), b.dtype), b.generator), "by", b.session.parameters)
     return Divide.create(x, divisor).result
 
 
 def squared(b: Builder) -> ir.Value:
-    return Power.create(Sigmoid.create(b.value()).result, add_known(np.array(2.0), "two", b.session.parameters)).result
+    two = add_known(np.array(2.0, NUMPY_DTYPES[b.dtype]), "two", b.session.parameters)
+    return Power.create(Sigmoid.create(b.value()).result, two).result
 
 
 def matching(b: Builder, x: ir.Value) -> ir.Value | None:
@@ -233,16 +235,17 @@ def shapes(draw) -> tuple[int, ...]:
     return tuple(draw(st.lists(st.sampled_from([1, 2, 3, 4]), min_size=2, max_size=4)))
 
 
-def random_module(draw, session: Session, longest: int = 12) -> ir.Module:
+def random_module(draw, session: Session, longest: int = 12, dtype: str = "f64") -> ir.Module:
     """A function of one or two inputs in the current context; it returns every value that nothing uses."""
     arguments = draw(st.lists(shapes(), min_size=1, max_size=2))
     module = ir.Module.create()
-    types = [mlir_type(Tensor(shape, "f64")) for shape in arguments]
+    types = [mlir_type(Tensor(shape, dtype)) for shape in arguments]
     with ir.InsertionPoint(module.body):
         function = func.FuncOp("main", (types, []))
         block = function.add_entry_block()
     with ir.InsertionPoint(block):
-        values = _draw_body(Builder(draw, session, list(block.arguments)), draw(st.integers(1, longest)))
+        builder = Builder(draw, session, list(block.arguments), dtype=dtype)
+        values = _draw_body(builder, draw(st.integers(1, longest)))
         unused = [value for value in values if next(value.uses, None) is None]
         func.ReturnOp(unused)
     function.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get(types, [v.type for v in unused]))

@@ -70,6 +70,11 @@ def test_inspect_shows_buffers_on_demand(model: str, capsys: pytest.CaptureFixtu
     assert "# buffers in the arena" in capsys.readouterr().out.splitlines()
 
 
+def test_the_plan_has_the_storage(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", model, "--json", "--shape", "x=2x4", "--storage", "bf16"]) == 0
+    assert json.loads(capsys.readouterr().out)["storage"] == "bf16"
+
+
 def test_inspect_as_json_is_the_plan(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", folder, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads((Path(folder) / "plan.json").read_text())
@@ -83,6 +88,7 @@ def test_inspect_as_json_is_the_plan(folder: str, capsys: pytest.CaptureFixture[
         (["compile", "{model}", "-o", "{model}", "--shape", "x=2x4"], "exists and is no saved model"),
         (["compile", "{model}", "-o", "{folder}", "--shape", "x=2,4"], "a shape is written NAME=1x3x640x640"),
         (["inspect", "{folder}", "--target", "cpu"], "is compiled already"),
+        (["inspect", "{folder}", "--storage", "f16"], "is compiled already"),
         (["run", "{folder}"], "expected x: float32[2, 4]"),
         (["run", "{folder}", "--input", "z=2x4xf32"], "the model has no input 'z'"),
         (["run", "{folder}", "--input", "x=2x4xi32"], "must be float32, got int32"),
@@ -105,7 +111,13 @@ def test_failure_is_one_line(
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["compile", "a.onnx"], ["compile", "a.onnx", "-o", "b", "--target", "abacus"]]
+    "arguments",
+    [
+        [],
+        ["compile", "a.onnx"],
+        ["compile", "a.onnx", "-o", "b", "--target", "abacus"],
+        ["compile", "a.onnx", "-o", "b", "--storage", "f8"],
+    ],
 )
 def test_wrong_usage_has_status_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -1,0 +1,136 @@
+"""Keeps what lies in memory between vertices in 16 bits, while vertices go on computing in fp32."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+from iree.compiler import ir
+from iree.compiler.dialects import func
+
+from pyipu.dialect.attributes import Symbol
+from pyipu.dialect.definition import Op, ipu_ops
+from pyipu.dialect.elementwise import Cast
+from pyipu.dialect.program import Parameter, Vertex
+from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
+from pyipu.errors import PipelineError, StorageError
+from pyipu.parameters import Array, Parameters
+from pyipu.passes.base import Pass
+from pyipu.passes.functions import erase_unread_parameters, main_function
+from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
+from pyipu.passes.session import Session
+
+TYPES = ("f16", "bf16")
+
+
+@dataclass(frozen=True)
+class Storage(Pass):
+    """Stores activations and weights in 16 bits; vertices extend what they read and round what they write.
+
+    Inputs and results of the network keep their types, and so do constants that are only added, multiplied and the
+    like: they are small. Tensors of other types than f32 stay as they are.
+    """
+
+    NAME: ClassVar[str] = "ipu-storage"
+
+    type: str = "f16"
+    """What is stored: f16 or bf16."""
+
+    def run(self, module: ir.Module, session: Session) -> None:
+        if self.type not in TYPES:
+            raise PipelineError(f"option 'type' of pass {self.NAME} takes {' or '.join(TYPES)}, not '{self.type}'")
+        block = main_function(module).regions[0].blocks[0]
+        narrowing = _Narrowing(module, session.parameters, self.type, _returned(block))
+        for op in list(ipu_ops(block)):
+            narrowing.visit(op)
+        erase_unread_parameters(block)
+
+
+def _returned(block: ir.Block) -> set[ir.Value]:
+    """The network's results, and what becomes one by movement alone."""
+    found = set(block.operations[len(block.operations) - 1].operands)
+    for op in reversed(list(ipu_ops(block))):
+        if op.movement and op.results[0] in found:
+            found.update(op.operands)
+    return found
+
+
+class _Narrowing:
+    """Visits the ops of the main function in order and changes the types of their results."""
+
+    def __init__(self, module: ir.Module, parameters: Parameters, dtype: str, kept: set[ir.Value]) -> None:
+        self.module, self.parameters, self.dtype, self.kept = module, parameters, dtype, kept
+        self.copies: dict[ir.Value, ir.Value] = {}
+
+    def visit(self, op: Op) -> None:
+        if isinstance(op, Vertex):
+            self._vertex(op)
+        elif op.movement and self._changes(op.results[0]):
+            for i, value in enumerate(op.operands):
+                op.operands[i] = self._narrow(value)
+            self._retype(op.results[0])
+
+    def _changes(self, value: ir.Value) -> bool:
+        return tensor_of(value).dtype == "f32" and value not in self.kept
+
+    def _retype(self, value: ir.Value) -> None:
+        value.set_type(mlir_type(tensor_of(value).with_dtype(self.dtype)))
+
+    def _vertex(self, op: Vertex) -> None:
+        codelet = own_codelet(self.module, op)
+        for i, argument in enumerate(codelet.arguments):
+            if isinstance(op.operands[i].owner, Parameter) and is_weight(argument):
+                op.operands[i] = self._narrow(op.operands[i])
+        if self._changes(op.results[0]):
+            self._retype(op.results[0])
+        retype_codelet(codelet, [value.type for value in op.operands], op.results[0].type)
+
+    def _narrow(self, value: ir.Value) -> ir.Value:
+        """The value itself where it is stored narrow already, else a copy of it."""
+        if tensor_of(value).dtype != "f32":
+            return value
+        if value not in self.copies:
+            self.copies[value] = self._copy(value)
+        return self.copies[value]
+
+    def _copy(self, value: ir.Value) -> ir.Value:
+        tensor = tensor_of(value).with_dtype(self.dtype)
+        if isinstance(value, ir.BlockArgument):
+            point, location = ir.InsertionPoint.at_block_begin(value.owner), ir.Location.unknown()
+        else:
+            point, location = ir.InsertionPoint.after(value.owner.operation), value.owner.location
+        with point, location:
+            if isinstance(value.owner, Parameter):
+                return Parameter.create(key=self._derived(value.owner.key, tensor), results=[tensor]).result
+            return Vertex.create(value, codelet=Symbol(self._cast_codelet(value)), results=[tensor]).results[0]
+
+    def _derived(self, key: str, tensor: Tensor) -> str:
+        name = self.parameters.unique(f"{key}.{self.dtype}")
+        convert = partial(_rounded, self.parameters, key, self.dtype)
+        self.parameters.derive(name, tensor.shape, tensor.numpy_dtype, convert)
+        return name
+
+    def _cast_codelet(self, value: ir.Value) -> str:
+        name = f"to_{self.dtype}_{len(self.copies)}"
+        result = mlir_type(tensor_of(value).with_dtype(self.dtype))
+        with ir.InsertionPoint(self.module.body):
+            codelet = func.FuncOp(name, ([value.type], [result]), visibility="private")
+        with ir.InsertionPoint(codelet.add_entry_block()):
+            func.ReturnOp([Cast.create(codelet.arguments[0], dtype=self.dtype).result])
+        return name
+
+
+def _rounded(parameters: Parameters, key: str, dtype: str) -> Array:
+    """A weight in 16 bits.
+
+    Raises:
+        StorageError: a finite element would become infinite.
+    """
+    wide = parameters[key]
+    with np.errstate(over="ignore"):
+        narrow = wide.astype(NUMPY_DTYPES[dtype])
+    if np.any(np.isinf(narrow) & np.isfinite(wide)):
+        raise StorageError(f"the weight {key!r} has elements that {dtype} cannot hold; use another storage")
+    return narrow
