@@ -39,12 +39,16 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
     """
     normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
-    accounts = (f"ipu-account{{{sharing}}}", f"ipu-account{{stages=schedule {sharing}}}")
+    account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
+    ordered = f"ipu-account{{stages=schedule {sharing}}}"
+    place = f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"
+    # Strips make the order anew, so it is theirs that counts.
+    vertices = ["ipu-fuse", account, ordered] if stream else ["ipu-fuse", account, schedule, ordered]
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
-        Stage("vertices", ",".join(["ipu-fuse", *accounts])),
-        *([Stage("strips", stream)] if stream else []),
-        Stage("memory", f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"),
+        Stage("vertices", ",".join(vertices)),
+        *([Stage("strips", f"{stream},{schedule}")] if stream else []),
+        Stage("memory", place),
         Stage("code", "ipu-outline"),
     )
 
