@@ -53,7 +53,11 @@ class Account(Pass):
 
 def read_program(module: ir.Module, sums: bool = True) -> Program:
     """The main function as the planner sees it; raises VerificationError where `Graph.read` does."""
-    graph = Graph.read(module, sums)
+    return program_of(Graph.read(module, sums))
+
+
+def program_of(graph: Graph) -> Program:
+    """A graph that was read, without its IR."""
     sizes = [tensor_of(value).bytes for value in graph.values]
     return Program(graph.tensors, sizes, graph.steps, graph.returned)
 

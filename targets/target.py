@@ -40,13 +40,17 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
     """
     normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
-    accounts = (f"ipu-account{{{sharing}}}", f"ipu-account{{stages=schedule {sharing}}}")
+    account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
+    ordered = f"ipu-account{{stages=schedule {sharing}}}"
+    place = f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"
+    # Strips make the order anew, so it is theirs that counts.
+    accounts = [account, ordered] if stream else [account, schedule, ordered]
     return (
         Stage("graph", ",".join(filter(None, [normal, pack]))),
         Stage("vertices", "ipu-fuse"),
         Stage("account", ",".join(accounts)),
-        *([Stage("strips", stream)] if stream else []),
-        Stage("memory", f"ipu-inplace{{{sharing}}},ipu-allocate{{alignment={alignment}}}"),
+        *([Stage("strips", f"{stream},{schedule}")] if stream else []),
+        Stage("memory", place),
         Stage("code", "ipu-outline"),
     )
 
