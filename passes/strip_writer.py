@@ -117,7 +117,10 @@ class StripWriter:
         return title
 
     def _hand_on(self, sink: int, left: Sequence[Part], pieces_out: bool) -> None:
-        """Puts a result together, unless the next stretch takes its pieces, and nobody else does."""
+        """Puts a result together, unless the next stretch takes its pieces, and nobody else does.
+
+        A concatenation that reads it later copies it: its buffer need not be there as early as the first strip.
+        """
         pieces = [(self._rows(part), part) for part in left]
         if pieces_out and sink not in self.run.rows.leaves:
             self.in_pieces[sink] = pieces
@@ -126,6 +129,8 @@ class StripWriter:
             joined = concatenate([value for value, _ in pieces], axis=1)
         self.values[sink].replace_all_uses_with(joined)
         self.values[sink] = joined
+        for concatenation in {use.owner for use in joined.uses if isinstance(use.owner, Concat)}:
+            concatenation.attributes["apart"] = ir.BoolAttr.get(True)
 
     def finish(self) -> None:
         """Removes what was replaced."""

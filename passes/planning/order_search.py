@@ -91,9 +91,7 @@ class Space:
     def _alive_between(self, number: int, earlier: int, later: int) -> int:
         own, sizes, touching = 1 << number, self.graph.sizes, self.touching
         alive = sum(
-            size
-            for size, mask in zip(sizes, touching, strict=True)
-            if mask & own or (mask & earlier and mask & later)
+            size for size, mask in zip(sizes, touching, strict=True) if mask & own or (mask & earlier and mask & later)
         )
         task = self.graph.tasks[number]
         may_save = any(not touching[block] & later for block in task.updates)

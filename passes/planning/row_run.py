@@ -13,6 +13,9 @@ from pyipu.passes.planning.row_strips import RowOp
 
 IntArray = NDArray[np.int64]
 
+MOST_CUTS = 64
+"""So many places of one run are considered, so that planning stays near-linear."""
+
 
 class Role(Enum):
     """What an op does with memory."""
@@ -67,21 +70,35 @@ class RowRun:
 
     @cached_property
     def cuts(self) -> tuple[int, ...]:
-        """Where a stretch may begin or end: where no fewer bytes are alive one op earlier or later; both ends, too."""
-        alive = self.bytes_across
+        """Where a stretch may begin or end: where no fewer bytes are alive one op earlier or later; both ends, too.
+
+        Of too many such places those are taken that lie lowest between higher ones.
+        """
+        alive = self.bytes_across.tolist()
         inner = range(self.given + 1, len(self.ops))
-        lows = (p for p in inner if alive[p] <= min(alive[p - 1], alive[p + 1]))
-        return (self.given, *lows, len(self.ops))
+        lows = [p for p in inner if alive[p] <= min(alive[p - 1], alive[p + 1])]
+        deepest = sorted(lows, key=lambda p: -_prominence(alive, p))[:MOST_CUTS]
+        return (self.given, *sorted(deepest), len(self.ops))
 
     @cached_property
     def buffers(self) -> Buffers:
-        """What is allocated when every op runs whole, and in place where it can."""
-        return _buffers(self, in_place=True)
+        """What is allocated when every op runs whole, gathered and in place where it can."""
+        return _buffers(self, gathers=True, in_place=True)
 
     @cached_property
     def tensors(self) -> Buffers:
-        """What is allocated when nothing runs in place."""
-        return _buffers(self, in_place=False)
+        """What is alive between strips: a tensor is no part of what later strips will gather it into."""
+        return _buffers(self, gathers=False, in_place=False)
+
+    @cached_property
+    def gathered_bytes(self) -> tuple[tuple[int, int], ...]:
+        """For each value the number of the buffer that it is gathered into, and the bytes of that."""
+        group = _groups(self, gathers=True, in_place=False)
+        roots = [_root(group, value) for value in range(len(self.ops))]
+        size = [0] * len(self.ops)
+        for value, op in enumerate(self.ops):
+            size[roots[value]] = max(size[roots[value]], op.bytes)
+        return tuple((root, size[root]) for root in roots)
 
     @cached_property
     def bytes_across(self) -> IntArray:
@@ -97,12 +114,16 @@ class RowRun:
         return int((alive @ self.buffers.size).max(initial=0))
 
     def boundary_bytes(self, first: int, end: int) -> tuple[int, int, int]:
-        """Bytes that stay alive while ops [first, end) run, that die there, and that are made there for later."""
+        """Bytes that stay alive while ops [first, end) run, that die there, and that are made there for later.
+
+        What stays may lie in what is gathered later, and with that counts as a whole.
+        """
         begin, last, size = self.tensors.begin, self.tensors.last, self.tensors.size
         earlier, here = begin < first, (begin >= first) & (begin < end)
         dies = earlier & (last >= first) & (last < end) & (begin >= self.given)
-        stays = earlier & (last >= first) & ~dies
-        return int(size[stays].sum()), int(size[dies].sum()), int(size[here & (last >= end)].sum())
+        stays = np.flatnonzero(earlier & (last >= first) & ~dies).tolist()
+        around = sum(dict(self.gathered_bytes[value] for value in stays).values())
+        return around, int(size[dies].sum()), int(size[here & (last >= end)].sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,12 +135,19 @@ class Buffers:
     size: IntArray
 
 
-def _buffers(run: RowRun, in_place: bool) -> Buffers:
+def _groups(run: RowRun, gathers: bool, in_place: bool) -> list[int]:
+    """For each value another one in the same buffer; following them leads to the one that stands for the buffer."""
     group = list(range(len(run.ops)))
     gathered: set[int] = set()
-    for number, op in enumerate(run.ops):
+    sharing = ((number, op) for number, op in enumerate(run.ops) if gathers or op.role is not Role.GATHER)
+    for number, op in sharing:
         for value in _shared_values(run, number, op, gathered, in_place):
             group[_root(group, value)] = number
+    return group
+
+
+def _buffers(run: RowRun, gathers: bool, in_place: bool) -> Buffers:
+    group = _groups(run, gathers, in_place)
     begin, last, size = list(range(len(run.ops))), list(run.last_reads), [0] * len(run.ops)
     for value, op in enumerate(run.ops):
         root = _root(group, value)
@@ -127,6 +155,15 @@ def _buffers(run: RowRun, in_place: bool) -> Buffers:
         last[root] = max(last[root], run.last_reads[value])
         size[root] = max(size[root], op.bytes)
     return Buffers(np.array(begin), np.array(last), np.array(size))
+
+
+def _prominence(heights: list[int], place: int) -> int:
+    """How far one must climb from a low place to get to a lower one, or to the end, on the easier side."""
+    walls = []
+    for side in (heights[place - 1 :: -1] if place else [], heights[place + 1 :]):
+        lower = next((i for i, height in enumerate(side) if height < heights[place]), len(side))
+        walls.append(max(side[:lower], default=heights[place]))
+    return min(walls) - heights[place]
 
 
 def _root(group: list[int], value: int) -> int:

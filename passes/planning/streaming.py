@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 
 from pyipu.passes.planning.row_run import RowRun
 from pyipu.passes.planning.strip_bounds import PIXELS, StripBounds
@@ -22,8 +23,8 @@ from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch,
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
 
-PATIENCE = 48
-"""So many stretches are planned in earnest; from then on bounds are believed."""
+PATIENCE = 40
+"""So many covers are planned in earnest; then the best of what was planned is taken."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class _Planner:
                 return cover
             for stretch in unknown:
                 self._plan(stretch)
-        return _cover(self.options, self.run, enough)
+        return _cover([stretch for stretch in self.options if stretch.exact], self.run, enough)
 
     def _plan(self, stretch: Stretch) -> None:
         number = self.numbers[stretch]
@@ -107,29 +108,36 @@ def _options(run: RowRun, free_only: bool) -> Iterator[Stretch]:
     """All stretches between two cuts, ordered by their end."""
     cuts = run.cuts
     widths = [StripBounds(run, pixels) for pixels in (PIXELS[:1] if free_only else PIXELS)]
-    pieces = ((False, False),) if free_only else ((False, False), (False, True), (True, False), (True, True))
+    ends = ((False, False),) if free_only else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
         whole = run.whole_peak(cuts[j - 1], cuts[j])
         yield Stretch(cuts[j - 1], cuts[j], whole, 0.0, exact=True)
-        starts = cuts[max(0, j - LONGEST) : j]
-        in_strips = (stretch for bounds in widths for stretch in _in_strips(bounds, starts, cuts[j]))
-        yield from (_shared(run, stretch, *ends) for stretch in in_strips for ends in pieces)
+        for first, bounds in _bounds(widths, cuts[max(0, j - LONGEST) : j], cuts[j]):
+            yield from _between(run, first, cuts[j], bounds, ends)
 
 
-def _in_strips(bounds: StripBounds, starts: Sequence[int], end: int) -> Iterator[Stretch]:
-    if bounds.grains[end - 1] >= bounds.run.ops[end - 1].rows.rows:
-        return
-    windows, costs = bounds.windows(starts[0], end), bounds.costs(starts[0], end)
-    for first in (first for first in starts if end - first > 1):
-        held, cost = int(windows[first - starts[0]]), float(costs[first - starts[0]])
-        yield Stretch(first, end, held, cost, bounds.pixels)
+Bound = tuple[int, float, int]
+"""Bytes that strips hold between them, their cost in microseconds, and their width in pixels."""
 
 
-def _shared(run: RowRun, stretch: Stretch, pieces_in: bool, pieces_out: bool) -> Stretch:
+def _bounds(widths: Sequence[StripBounds], starts: Sequence[int], end: int) -> Iterator[tuple[int, set[Bound]]]:
+    """For each start the strips that differ from the wider ones."""
+    found: dict[int, dict[tuple[int, float], int]] = {first: {} for first in starts if end - first > 1}
+    for one in (one for one in widths if one.grains[end - 1] < one.run.ops[end - 1].rows.rows):
+        windows, costs = one.windows(starts[0], end).tolist(), one.costs(starts[0], end).tolist()
+        for first, known in found.items():
+            known.setdefault((windows[first - starts[0]], costs[first - starts[0]]), one.pixels)
+    return ((first, {(*bound, pixels) for bound, pixels in known.items()}) for first, known in found.items())
+
+
+def _between(
+    run: RowRun, first: int, end: int, bounds: set[Bound], ends: Sequence[tuple[bool, bool]]
+) -> Iterator[Stretch]:
     """With what is alive around the stretch: while pieces come in as others go out, the larger of both."""
-    stays, dies, made = run.boundary_bytes(stretch.first, stretch.end)
-    around = max(dies, made) if pieces_in and pieces_out else dies + made
-    return replace(stretch, peak=stretch.peak + stays + around, pieces_in=pieces_in, pieces_out=pieces_out)
+    stays, dies, made = run.boundary_bytes(first, end)
+    for (held, cost, pixels), (pieces_in, pieces_out) in product(sorted(bounds), ends):
+        around = max(dies, made) if pieces_in and pieces_out else dies + made
+        yield Stretch(first, end, held + stays + around, cost, pixels, pieces_in, pieces_out)
 
 
 def planned(run: RowRun, stretch: Stretch) -> Stretch:

@@ -52,16 +52,22 @@ def sample_pieces(run: RowRun, first: int, pixels: int | None) -> dict[int, list
 
 def plan_cost(run: RowRun, plan: StripPlan, first: int, end: int) -> float:
     """Microseconds that the strips take longer than the whole ops."""
-    strips = sum(action_cost(run.ops[action.op], action) for action in plan.actions)
+    made = {action.made for action in plan.actions}
+    strips = sum(action_cost(run, action, made) for action in plan.actions)
     return strips - sum(compute_cost(op, op.rows.rows) for op in run.ops[first:end])
 
 
-def action_cost(op: StreamOp, action: Action) -> float:
-    """Microseconds by estimate; of joined pieces only the first is copied, as the others are made in place."""
-    if action.kind is Kind.COMPUTE:
+def action_cost(run: RowRun, action: Action, made: set[Part]) -> float:
+    """Microseconds by estimate; complete pieces in `made` are gathered without a copy, unless they stay apart."""
+    op = run.ops[action.op]
+    if action.kind is Kind.COMPUTE and op.role is not Role.GATHER:
         return compute_cost(op, action.made.rows)
-    copied = action.made if action.apart else action.parts[0]
-    return DISPATCH + copied.rows * op.row_bytes / COPIED_BYTES
+    copied = [part for part in action.parts if action.apart or action.kind is Kind.KEEP or part not in made]
+    row_bytes = [op.row_bytes] * len(action.parts)
+    if action.kind is Kind.COMPUTE:
+        row_bytes = [run.ops[use.value].row_bytes for use in op.rows.uses]
+    moved = sum(part.rows * size for part, size in zip(action.parts, row_bytes, strict=True) if part in copied)
+    return DISPATCH * len(copied) + moved / COPIED_BYTES
 
 
 def plan_peak(
