@@ -91,9 +91,7 @@ class Space:
     def _alive_between(self, number: int, earlier: int, later: int) -> int:
         own, sizes, touching = 1 << number, self.graph.sizes, self.touching
         alive = sum(
-            size
-            for size, mask in zip(sizes, touching, strict=True)
-            if mask & own or (mask & earlier and mask & later)
+            size for size, mask in zip(sizes, touching, strict=True) if mask & own or (mask & earlier and mask & later)
         )
         task = self.graph.tasks[number]
         may_save = any(not touching[block] & later for block in task.updates)
@@ -200,8 +198,8 @@ def lowest_order(space: Space, limit: int, tries: int) -> Found:
             return Found(None, peak)
         if peak > known[state.done]:
             continue
-        for reached in space.successors(state):
-            if reached.peak < min(limit, known.get(reached.done, limit)):
-                known[reached.done] = reached.peak
-                heapq.heappush(heap, (reached.peak, -reached.done.bit_count(), reached))
+        better = (one for one in space.successors(state) if one.peak < min(limit, known.get(one.done, limit)))
+        for reached in better:
+            known[reached.done] = reached.peak
+            heapq.heappush(heap, (reached.peak, -reached.done.bit_count(), reached))
     return Found(None, limit)
