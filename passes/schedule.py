@@ -28,8 +28,8 @@ class ScheduleSteps(Pass):
 
     NAME: ClassVar[str] = "ipu-schedule"
 
-    tries: int = 200_000
-    """How often searches may look up what a step would need; some 0.3 seconds on today's processors."""
+    tries: int = 100_000
+    """How often searches may look up what a step would need; some 0.2 seconds on today's processors."""
     alignment: int = 64
     """Bytes: every buffer takes a multiple of it."""
     sums: bool = True

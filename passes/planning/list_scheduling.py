@@ -89,19 +89,17 @@ def demanded_order(graph: TaskGraph) -> list[int]:
     code for arithmetic expressions" (1970), with bytes in the place of registers.
     """
     demands = _demands(graph)
-    order: list[int] = []
-    done = [False] * len(graph.tasks)
-    for sink in (number for number, later in enumerate(graph.successors) if not later):
-        stack = [(sink, False)]
-        while stack:
-            number, is_ready = stack.pop()
-            if is_ready and not done[number]:
-                done[number] = True
-                order.append(number)
-            elif not done[number]:
-                stack.append((number, True))
-                stack += [(earlier, False) for earlier in reversed(demands[number]) if not done[earlier]]
-    return order
+    order: dict[int, None] = {}
+    sinks = [number for number, later in enumerate(graph.successors) if not later]
+    stack = [(sink, False) for sink in reversed(sinks)]
+    while stack:
+        number, is_ready = stack.pop()
+        if is_ready:
+            order[number] = None
+        elif number not in order:
+            stack.append((number, True))
+            stack += [(earlier, False) for earlier in reversed(demands[number])]
+    return list(order)
 
 
 def _demands(graph: TaskGraph) -> list[list[int]]:

@@ -198,8 +198,8 @@ def lowest_order(space: Space, limit: int, tries: int) -> Found:
             return Found(None, peak)
         if peak > known[state.done]:
             continue
-        for reached in space.successors(state):
-            if reached.peak < min(limit, known.get(reached.done, limit)):
-                known[reached.done] = reached.peak
-                heapq.heappush(heap, (reached.peak, -reached.done.bit_count(), reached))
+        better = (one for one in space.successors(state) if one.peak < min(limit, known.get(one.done, limit)))
+        for reached in better:
+            known[reached.done] = reached.peak
+            heapq.heappush(heap, (reached.peak, -reached.done.bit_count(), reached))
     return Found(None, limit)

@@ -1,12 +1,11 @@
 """The order of tasks with the lowest peak of memory: proved where that is feasible, else the best that was found.
 
 The graph is cut into sections that can be ordered alone. Each is ordered by simple rules first, and then by a search
-that ends with a proof or when its states are spent. In every section the given order stays if none needs less.
+that ends with a proof or when its tries are spent. In every section the given order stays if none needs less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pyipu.passes.planning.list_scheduling import list_orders
@@ -37,7 +36,7 @@ class Schedule:
         return self.peak == self.lower_bound
 
 
-def schedule(graph: TaskGraph, tries: int = 200_000) -> Schedule:
+def schedule(graph: TaskGraph, tries: int = 100_000) -> Schedule:
     """Orders the tasks; `tries` bounds the work of all searches, so the result is the same on every machine.
 
     A section keeps its given order unless another one lowers the peak of the whole.

@@ -1,8 +1,8 @@
 """The task graph of a program: which values share memory in any order, and which may take the bytes of which.
 
 Views, and what is produced inside of a concatenation or a padding, are one block. An update in place depends on the
-order, since the operand must die in it, so it stays a choice of the tasks. Where the result is itself a part of a larger
-buffer, or leaves the network, the given order's choice is kept: the operand then lies in that buffer from the start.
+order, since the operand must die in it, so it stays a choice of the tasks. Where the result is itself a part of a
+larger buffer, or leaves the network, the given order's choice is kept: the operand lies in that buffer from the start.
 """
 
 from __future__ import annotations
@@ -142,11 +142,9 @@ def _readers_of_views(program: Program, readers: dict[int, list[int]], value: in
 
 def _gathers_of_one_value(steps: Sequence[Step]) -> Iterator[tuple[int, int]]:
     """Pairs of gathers of one value, one behind the other: the first of all holds it, the others have a copy."""
+    gathers = [(number, step) for number, step in enumerate(steps) if step.role in (Role.PAD, Role.CONCAT)]
     last: dict[int, int] = {}
-    for number, step in enumerate(steps):
-        if step.role not in (Role.PAD, Role.CONCAT):
-            continue
-        for value in dict.fromkeys(step.reads):
-            if value in last:
-                yield last[value], number
-            last[value] = number
+    for number, value in ((number, value) for number, step in gathers for value in dict.fromkeys(step.reads)):
+        if value in last:
+            yield last[value], number
+        last[value] = number
