@@ -79,6 +79,7 @@ class CodeletWriter:
         self._scalars: dict[tuple[str, str], str] = {}
         self.head: list[str] = []
         self.start: Value | None = None
+        self.scale: Value | None = None
 
     def fresh(self) -> str:
         self._count += 1
@@ -126,8 +127,18 @@ class CodeletWriter:
         return replace(value, under=lambda shape: self.filled(tensor.with_shape(shape), number))
 
     def accumulator(self, tensor: Tensor) -> Value:
-        """Where a sum of products starts: zeros, or the tensor that it is added to in place."""
-        return self.filled(tensor, 0) if self.start is None else self.reshape(self.start, tensor.shape)
+        """Where a sum of products starts: zeros, or the tensor that it is added to in place.
+
+        If the sum will be multiplied by a scale of each channel, that tensor is divided by it before.
+        """
+        if self.start is None:
+            return self.filled(tensor, 0)
+        start = self.reshape(self.start, tensor.shape)
+        if self.scale is None:
+            return start
+        channels = next(i for i in range(tensor.rank) if math.prod(tensor.shape[i:]) == self.scale.tensor.elements)
+        scale = self.reshape(self.scale, tensor.shape[channels:])
+        return self._elementwise([start, scale], tensor, lambda scalars, x, step: scalars.divide(x, step))
 
     def generic(
         self,

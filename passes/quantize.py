@@ -25,10 +25,12 @@ from pyipu.passes.functions import erase_unread_parameters, main_function
 from pyipu.passes.planning.grouping import MOST_INPUTS
 from pyipu.passes.retyping import own_codelet, sign_anew
 from pyipu.passes.session import Session
-from pyipu.passes.updates import updatable_operands
 
 LARGEST = 127
 """Of the integers; -128 is not used, so that zero is in the middle."""
+
+SMALLEST = 1e-20
+"""Of the steps: what a sum starts from is divided by them."""
 
 Quantized = dict[tuple[str, tuple[int, ...]], tuple[ir.Value, ir.Value]]
 """By the key of the weights and the dimensions that are summed over: the integers and the scales."""
@@ -53,8 +55,6 @@ class Quantize(Pass):
             if len(vertex.operands) >= MOST_INPUTS:
                 session.remark(self.NAME, vertex.location, "weights stay as they are: no operand is left for a scale")
                 continue
-            if updatable_operands(weight.codelet):
-                session.remark(self.NAME, vertex.location, "no sum in place: it is scaled before anything is added")
             weight.apply(vertex, quantized, session.parameters)
         erase_unread_parameters(block)
 
@@ -149,12 +149,12 @@ def _derived(
 
 
 def scales_of(weights: Array, summed: tuple[int, ...]) -> Array:
-    """The size of one step for each channel, such that the largest weight is `LARGEST` steps; 1 where all are zero.
+    """The size of one step for each channel, such that the largest weight is `LARGEST` steps, and never zero.
 
     Symmetric quantization as in Krishnamoorthi, "Quantizing deep convolutional networks" (2018), section 2.2.
     """
     largest = np.abs(weights).max(axis=summed, keepdims=True)
-    return np.where(largest > 0, largest / LARGEST, 1).astype(np.float32)
+    return np.maximum(largest / LARGEST, SMALLEST).astype(np.float32)
 
 
 def integers_of(weights: Array, summed: tuple[int, ...]) -> Array:

@@ -8,12 +8,13 @@ narrower type than the sums: then those cannot be where the result is, and an el
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
-from pyipu.dialect.elementwise import Add
+from pyipu.dialect.elementwise import Add, Multiply
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.functions import is_extension, returned_value
 
@@ -28,13 +29,24 @@ def updatable_operands(codelet: func.FuncOp, sums: bool = True) -> list[int]:
     return [i for i, argument in enumerate(body.arguments) if argument.type == result.type and argument != result]
 
 
-def addition_of(codelet: func.FuncOp, operand: int) -> tuple[Op, Add] | None:
-    """The op whose sums start from `operand`, and the addition that this replaces; None where sums start from zero."""
+@dataclass(frozen=True)
+class Start:
+    """Where a sum of products starts instead of at zero."""
+
+    op: Op
+    operand: ir.BlockArgument
+    addition: Add
+    """What this replaces."""
+    scale: ir.BlockArgument | None
+    """What the sum is multiplied with before the addition: it must start from so much less."""
+
+
+def start_of(codelet: func.FuncOp, operand: int) -> Start | None:
+    """How sums start from `operand` of a codelet; None where they start from zero, or there are none."""
     ops = _computing(codelet)
     additions = _additions_to_sum(ops) if any(not op.elementwise for op in ops) else []
-    found = (addition for addition, argument in additions if argument.arg_number == operand)
-    addition = next(found, None)
-    return None if addition is None else (ops[0], addition)
+    starts = (Start(ops[0], argument, addition, _scale(ops[0])) for addition, argument in additions)
+    return next((start for start in starts if start.operand.arg_number == operand), None)
 
 
 def _computing(codelet: func.FuncOp) -> list[Op]:
@@ -71,6 +83,8 @@ def _additions_to_sum(ops: list[Op]) -> list[tuple[Add, ir.BlockArgument]]:
     value = ops[0].results[0]
     if not ops[0].accumulates:
         return found
+    if _scale(ops[0]) is not None:
+        value = next(use.owner for use in value.uses).results[0]
     while (addition := _only_addition(value)) is not None:
         other = next(operand for operand in addition.operands if operand != value)
         if isinstance(other, ir.BlockArgument) and other.type == value.type and len(list(other.uses)) == 1:
@@ -85,3 +99,20 @@ def _only_addition(value: ir.Value) -> Add | None:
     if len(users) != 1 or not isinstance(users[0], Add) or users[0].results[0].type != value.type:
         return None
     return users[0] if list(users[0].operands).count(value) == 1 else None
+
+
+def _scale(total: Op) -> ir.BlockArgument | None:
+    """The step of integer weights, for each channel, that multiplies their sum of products right behind it.
+
+    Nothing else that multiplies a sum is known not to be zero, as these steps are.
+    """
+    users = [use.owner for use in total.results[0].uses]
+    if len(users) != 1 or not isinstance(users[0], Multiply) or not _has_integer_weights(total):
+        return None
+    factor = next((value for value in users[0].operands if value != total.results[0]), None)
+    return factor if isinstance(factor, ir.BlockArgument) and tensor_of(factor).rank == 1 else None
+
+
+def _has_integer_weights(total: Op) -> bool:
+    weights = total.operands[1].owner if len(total.operands) == 2 else None
+    return isinstance(weights, Op) and is_extension(weights) and tensor_of(weights.operands[0]).dtype == "i8"

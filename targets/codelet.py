@@ -14,7 +14,7 @@ from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.writer import CodeletWriter, Value
 from pyipu.passes.functions import is_extension
-from pyipu.passes.updates import addition_of
+from pyipu.passes.updates import Start, start_of
 
 
 def lower_codelet(
@@ -29,15 +29,21 @@ def lower_codelet(
     ops = [op for op in body.operations if isinstance(op, Op)]
     for op in (op for op in ops if _extends_what_is_read(op)):
         values[op.results[0]] = values[op.operands[0]].read_as(tensor_of(op.results[0]).dtype)
-    replaced = addition_of(codelet, updated) if updated is not None else None
+    start = start_of(codelet, updated) if updated is not None else None
     for run in _elementwise_runs([op for op in ops if not _extends_what_is_read(op)]):
         if isinstance(run[-1], Elementwise):
-            values[run[-1].results[0]] = _lower_elementwise(writer, run, values, replaced[1] if replaced else None)
+            values[run[-1].results[0]] = _lower_elementwise(writer, run, values, start.addition if start else None)
         else:
-            writer.start = arguments[updated] if replaced and updated is not None and run[0] == replaced[0] else None
+            _set_start(writer, start if start and run[0] == start.op else None, values)
             _lower(writer, run[0], values)
     returned = body.operations[len(body.operations) - 1].operands
     return [_written(writer, values[value], value in set(body.arguments)) for value in returned]
+
+
+def _set_start(writer: CodeletWriter, start: Start | None, values: dict[ir.Value, Value]) -> None:
+    """Tells the writer where the next sum of products starts, and by what it will be multiplied."""
+    writer.start = values[start.operand] if start else None
+    writer.scale = values[start.scale] if start and start.scale is not None else None
 
 
 def _extends_what_is_read(op: Op) -> bool:

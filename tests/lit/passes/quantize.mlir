@@ -1,5 +1,4 @@
 // RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-fuse,ipu-quantize | filecheck %s
-// RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-fuse,ipu-quantize --remarks 2>&1 | filecheck %s --check-prefix=REMARK
 
 // Products with integers are summed up, and the scale multiplies each sum before the bias is added.
 // CHECK-LABEL: func.func @main
@@ -49,16 +48,4 @@ func.func @main(%x: tensor<2x1xf32>, %y: tensor<4x8xf32>) -> tensor<2x8xf32> {
   %0 = "ipu.matmul"(%x, %w) : (tensor<2x1xf32>, tensor<1x4xf32>) -> tensor<2x4xf32>
   %1 = "ipu.matmul"(%0, %y) : (tensor<2x4xf32>, tensor<4x8xf32>) -> tensor<2x8xf32>
   return %1 : tensor<2x8xf32>
-}
-
-// -----
-
-// A residual would be scaled with the sum that starts from it.
-// CHECK-LABEL: func.func @main(%arg0: tensor<4x8xf32>, %arg1: tensor<4x8xf32>)
-// REMARK: ipu-quantize: no sum in place: it is scaled before anything is added
-func.func @main(%x: tensor<4x8xf32>, %r: tensor<4x8xf32>) -> tensor<4x8xf32> {
-  %w = "ipu.parameter"() {key = "w"} : () -> tensor<8x8xf32>
-  %0 = "ipu.matmul"(%x, %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
-  %1 = "ipu.add"(%0, %r) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
-  return %1 : tensor<4x8xf32>
 }
