@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from iree.compiler import ir
@@ -122,20 +123,21 @@ def lower(
 
     With a budget the stages that plan memory run several times, each time on a copy of the module.
     """
-    session, stages = Session(), with_storage(target.stages, storage)
-    imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
-    see = _Observers([one for one in (_dumper(), observe) if one])
-    see("import", imported.module)
-    pipelines = [Pipeline.parse(stage.pipeline) for stage in stages]
+    session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in with_storage(target.stages, storage)]
     before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
-    timed = _run(before, imported.module, session, see)
-    attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
-    planned = attempts.best(memory_budget, allow_over_budget)
+    see = _Observers([one for one in (_dumper(), observe) if one])
+    with ThreadPoolExecutor(max_workers=1) as background:
+        device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
+        imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
+        see("import", imported.module)
+        timed = _run(before, imported.module, session, see)
+        attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
+        planned = attempts.best(memory_budget, allow_over_budget)
     used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
     session.parameters.keep(dict.fromkeys(used))
     with planned.module.context:
         names = [tensor.name for tensor in imported.inputs]
-        stream = emit_module(planned.module, device_attribute(target), names, settings.poison(), target.tiles)
+        stream = emit_module(planned.module, device.result(), names, settings.poison(), target.tiles)
     remarks = [*session.remarks, *planned.remarks]
     milliseconds = [*timed, *planned.milliseconds]
     return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, milliseconds)
