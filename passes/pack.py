@@ -49,7 +49,7 @@ class Pack(Pass):
     def _unweave(self, op: Einsum, session: Session) -> None:
         """If the products that it becomes can be packed."""
         weave = Weave.of(op)
-        if weave is not None and weave.applies(op) and channel_block(math.prod(weave.block(op)), 1, self.block):
+        if weave is not None and weave.applies(op) and channel_block(shape_of(op.result)[-1], 1, self.block):
             unweave(op, weave, session)
 
     def _filters(self, op: Conv | MatMul, groups: int) -> int:

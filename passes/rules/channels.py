@@ -13,7 +13,7 @@ from iree.compiler import ir
 
 from pyipu.dialect.definition import MOST_OPERANDS, Op
 from pyipu.dialect.linear import Einsum, MatMul, split_equation
-from pyipu.dialect.movement import Broadcast, Concat, Pad, Reshape, Slice
+from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.folding import is_known
 from pyipu.passes.rules.identities import reshaped, transposed
@@ -58,73 +58,78 @@ def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> Non
 
 @dataclass(frozen=True)
 class Weave:
-    """A contraction like 'nxyc,cijf->nxiyjf': each pixel becomes a block of pixels, whose rows are woven in.
+    """A contraction like 'nxyc,cijf->nxiyjf': each pixel becomes a block of pixels, whose places are i and j.
 
-    `rows` is the weights' axis of those rows, i, and `columns` are the axes of what stays together, j and f; `inner` is
-    the one that is added up, c. `place` is the result's axis of the rows.
+    `within` are the weights' axes of these places and `places` the result's; `inner`, c, and `column`, f, are axes of
+    the weights.
     """
 
-    rows: int
-    columns: tuple[int, ...]
+    within: tuple[int, ...]
+    places: tuple[int, ...]
     inner: int
-    place: int
+    column: int
 
     @staticmethod
     def of(op: Einsum) -> Weave | None:
         """None for a contraction of another form."""
         data, weights, result = split_equation(op.equation)
-        woven = [letter for letter in result if letter in weights]
-        columns = "".join(woven[1:])
-        inner = data[-1:]
-        place = result.find(woven[0]) if woven else -1
-        rest = result[:place] + result[place + 1 :]
-        if not columns or set(weights) != {inner, *woven} or rest != data[:-1] + columns:
+        places = tuple(axis for axis, letter in enumerate(result[:-1]) if letter in weights)
+        block = {result[axis] for axis in places}
+        pixels = "".join(letter for letter in result if letter not in block)
+        if not block or set(weights) != {data[-1], result[-1], *block} or pixels != data[:-1] + result[-1]:
             return None
-        axes = {letter: axis for axis, letter in enumerate(weights)}
-        return Weave(axes[woven[0]], tuple(axes[letter] for letter in columns), axes[inner], place)
+        within = tuple(weights.index(result[axis]) for axis in places)
+        return Weave(within, places, weights.index(data[-1]), weights.index(result[-1]))
 
-    def block(self, op: Einsum) -> tuple[int, ...]:
-        """Sizes of what stays together."""
-        return tuple(shape_of(op.operands[1])[axis] for axis in self.columns)
+    def sizes(self, op: Einsum) -> tuple[int, ...]:
+        """How many places a block has in each direction."""
+        return tuple(shape_of(op.operands[1])[axis] for axis in self.within)
 
     def applies(self, op: Einsum) -> bool:
-        """The weights are known, and the epilogue treats all blocks alike."""
-        rank = len(self.columns)
+        """The weights are known, and the epilogue tells filters apart alone."""
         inside = {op.results[0], *(member.results[0] for member in epilogue_of(op))}
         others = [value for member in epilogue_of(op) for value in member.operands if value not in inside]
-        few = shape_of(op.operands[1])[self.rows] <= MOST_OPERANDS
-        return few and is_known(op.operands[1]) and all(set(shape_of(value)[:-rank]) <= {1} for value in others)
+        few = max(self.sizes(op)) <= MOST_OPERANDS
+        return few and is_known(op.operands[1]) and all(set(shape_of(value)[:-1]) <= {1} for value in others)
 
 
 def unweave(op: Einsum, weave: Weave, session: Session) -> None:
-    """Replaces a contraction and its epilogue by a matrix product for each row of a block; their results are woven."""
+    """Replaces a contraction and its epilogue by a matrix product for each place in a block, and weaves the results."""
     epilogue = epilogue_of(op)
     last = [op, *epilogue][-1]
-    whole, block = shape_of(op.results[0]), weave.block(op)
-    single = tuple(1 if axis == weave.place else size for axis, size in enumerate(whole))
-
-    def fit(known: ir.Value) -> ir.Value:
-        spread = build(Broadcast, session, reshaped(known, shape_of(known)[-len(block) :], session), shape=block)
-        return reshaped(spread, (math.prod(block),), session)
-
+    pixels = tuple(1 if axis in weave.places else size for axis, size in enumerate(shape_of(op.results[0])[:-1]))
     with ir.InsertionPoint(last.operation), op.location:
         parts = []
-        for matrix in _matrices(op.operands[1], weave, session):
-            product = build(MatMul, session, op.operands[0], matrix)
-            parts.append(reshaped(_replayed(product, op, epilogue, fit, session), single, session))
-        woven = build(Concat, session, *parts, axis=weave.place)
+        # The products have all dimensions of the result, so that they can be written to their places in it.
+        data = reshaped(op.operands[0], (*pixels, shape_of(op.operands[0])[-1]), session)
+        for matrix in _matrices(op, weave, session):
+            product = build(MatMul, session, data, matrix)
+            parts.append(_replayed(product, op, epilogue, lambda known: _flat(known, session), session))
+        woven = _woven(parts, op, weave, session)
     last.results[0].replace_all_uses_with(woven)
 
 
-def _matrices(weights: ir.Value, weave: Weave, session: Session) -> Iterator[ir.Value]:
-    """The weights of each row of a block, [added up, columns]."""
-    ordered = transposed(weights, (weave.rows, weave.inner, *weave.columns), session)
-    count, depth, *columns = shape_of(ordered)
-    stacked = reshaped(ordered, (count, depth, math.prod(columns)), session)
-    for row in range(count):
-        sizes = (1, depth, math.prod(columns))
-        part = build(Slice, session, stacked, offsets=(row, 0, 0), sizes=sizes, strides=(1, 1, 1))
-        yield reshaped(part, sizes[1:], session)
+def _flat(known: ir.Value, session: Session) -> ir.Value:
+    """Without the leading dimensions, which are one."""
+    return reshaped(known, shape_of(known)[-1:], session)
+
+
+def _matrices(op: Einsum, weave: Weave, session: Session) -> Iterator[ir.Value]:
+    """The weights of each place in a block, [added up, filters]."""
+    ordered = transposed(op.operands[1], (*weave.within, weave.inner, weave.column), session)
+    matrix = shape_of(ordered)[-2:]
+    stacked = reshaped(ordered, (math.prod(weave.sizes(op)), *matrix), session)
+    for place in range(shape_of(stacked)[0]):
+        part = build(Slice, session, stacked, offsets=(place, 0, 0), sizes=(1, *matrix), strides=(1, 1, 1))
+        yield reshaped(part, matrix, session)
+
+
+def _woven(parts: list[ir.Value], op: Einsum, weave: Weave, session: Session) -> ir.Value:
+    """Concatenated along each direction of the block, the last one first."""
+    for size, axis in reversed(list(zip(weave.sizes(op), weave.places, strict=True))):
+        rows = [parts[i : i + size] for i in range(0, len(parts), size)]
+        parts = [build(Concat, session, *row, axis=axis) if size > 1 else row[0] for row in rows]
+    return parts[0]
 
 
 def epilogue_of(op: Op) -> list[Op]:

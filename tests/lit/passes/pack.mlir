@@ -29,12 +29,13 @@ func.func @widen(%x: tensor<1x5x5x4xf32>) -> tensor<1x3x3x20xf32> {
 
 // -----
 
-// A transposed convolution without overlap: each row of its blocks is a product, and a concatenation weaves them.
+// A transposed convolution without overlap: each place in its blocks is a product, and concatenations weave them.
 // CHECK-LABEL: @blocks
-// CHECK: %[[W0:.*]] = "ipu.parameter"{{.*}} -> tensor<1x1x6x16xf32>
-// CHECK: "ipu.packed_matmul"(%arg0, %[[W0]])
-// CHECK: "ipu.packed_matmul"(%arg0,
-// CHECK: "ipu.concat"{{.*}}axis = 2
+// CHECK: %[[X:.*]] = "ipu.reshape"(%arg0) {shape = array<i64: 1, 3, 1, 4, 1, 6>}
+// CHECK-COUNT-4: "ipu.packed_matmul"(%[[X]], {{.*}}tensor<1x1x6x8xf32>
+// CHECK: %[[UPPER:.*]] = "ipu.concat"{{.*}}axis = 4
+// CHECK: %[[LOWER:.*]] = "ipu.concat"{{.*}}axis = 4
+// CHECK: "ipu.concat"(%[[UPPER]], %[[LOWER]]) {axis = 2
 func.func @blocks(%x: tensor<1x3x4x6xf32>) -> tensor<1x3x2x4x2x8xf32> {
   %w = "ipu.parameter"() {key = "w"} : () -> tensor<6x2x2x8xf32>
   %0 = "ipu.einsum"(%x, %w) {equation = "nxyc,cijf->nxiyjf"} : (tensor<1x3x4x6xf32>, tensor<6x2x2x8xf32>) -> tensor<1x3x2x4x2x8xf32>
