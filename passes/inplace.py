@@ -6,11 +6,12 @@ bytes of an operand that it reads element by element and nobody reads later. Wha
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from iree.compiler import ir
-from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.movement import Concat, Copy, Pad, Reshape, Slice
@@ -66,7 +67,8 @@ class Graph:
         values = [*block.arguments, *known, *(result for op in ops for result in op.results)]
         number = {value: i for i, value in enumerate(values)}
         bodies = codelets(module)
-        steps = [_step(op, number, bodies, sums) for op in ops]
+        updatable = functools.cache(lambda codelet: updatable_operands(bodies[codelet], sums))
+        steps = [_step(op, number, updatable) for op in ops]
         read_only = len(block.arguments) + len(known)
         tensors = [_tensor(value, i < read_only) for i, value in enumerate(values)]
         returned = [number[value] for value in block.operations[len(block.operations) - 1].operands]
@@ -78,12 +80,12 @@ def _tensor(value: ir.Value, read_only: bool) -> aliasing.Tensor:
     return aliasing.Tensor(tensor.shape, tensor.dtype, read_only)
 
 
-def _step(op: Op, number: dict[ir.Value, int], bodies: dict[str, func.FuncOp], sums: bool) -> Step:
+def _step(op: Op, number: dict[ir.Value, int], updatable: Callable[[str], list[int]]) -> Step:
+    """`updatable` maps a codelet to the positions of the operands whose bytes it can take."""
     reads = tuple(number[value] for value in op.operands)
     results = tuple(number[value] for value in op.results)
     if isinstance(op, Vertex):
-        updatable = tuple(reads[i] for i in updatable_operands(bodies[op.codelet], sums))
-        return Step(Role.COMPUTE, reads, results, updatable=updatable)
+        return Step(Role.COMPUTE, reads, results, updatable=tuple(reads[i] for i in updatable(op.codelet)))
     if isinstance(op, Reshape):
         return Step(Role.RESHAPE, reads, results)
     if isinstance(op, Copy):

@@ -34,7 +34,7 @@ class Region:
         """The slice of this region that `ipu.slice` would take."""
         moved = tuple(a + b * s for a, b, s in zip(self.offsets, offsets, self.strides, strict=True))
         steps = tuple(a * b for a, b in zip(self.strides, strides, strict=True))
-        return replace(self, offsets=moved, sizes=sizes, strides=steps)
+        return Region(self.start, self.whole, moved, sizes, steps)
 
     def reshape(self, shape: tuple[int, ...], granularity: int = 1) -> Region | None:
         """The same elements under another shape; None when they are not in one piece.
