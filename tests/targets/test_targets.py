@@ -29,7 +29,7 @@ def test_a_target_is_complete(name):
     assert target.name == name
     assert target.alignment >= 64 and target.alignment & (target.alignment - 1) == 0
     names = [stage.name for stage in target.stages if stage.name != "strips"]
-    assert names == ["graph", "vertices", "memory", "code"]
+    assert names == ["graph", "vertices", "account", "memory", "code"]
     assert all(flag.startswith("--iree-") for flag in target.flags)
 
 
