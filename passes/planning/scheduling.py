@@ -41,26 +41,18 @@ def schedule(graph: TaskGraph, tries: int = 100_000) -> Schedule:
 
     A section keeps its given order unless another one lowers the peak of the whole.
     """
-    parts = sections(graph)
-    given = [peak_of(part.graph, range(len(part.tasks))) for part in parts]
-    solved: list[Schedule] = [_as_given(part.graph, peak) for part, peak in zip(parts, given, strict=True)]
-    budget, enough = Budget(tries), graph.before_all
-    for i in sorted(range(len(parts)), key=lambda i: -given[i]):
-        if given[i] > enough:
-            solved[i] = _solve(parts[i].graph, solved[i], enough, budget)
-        enough = max(enough, solved[i].peak)
-    return Schedule(
-        tuple(number for part, one in zip(parts, solved, strict=True) for number in part.reordered(one.order)),
-        enough,
-        max([graph.before_all, *given]),
-        max([graph.before_all, *(one.lower_bound for one in solved)]),
-    )
-
-
-def _as_given(graph: TaskGraph, peak: int) -> Schedule:
-    touches = [set(task.touches) - set(task.updates) for task in graph.tasks]
-    bound = max(sum(graph.sizes[block] for block in blocks) for blocks in touches)
-    return Schedule(tuple(range(len(graph.tasks))), peak, peak, peak if len(graph.tasks) == 1 else bound)
+    given, order = Arrangement(graph, range(len(graph.tasks))), list(range(len(graph.tasks)))
+    peaks = {(first, end): max(given.during[first:end]) for first, end in sections(graph)}
+    fixed = [peaks[bounds] for bounds in peaks if bounds[1] - bounds[0] == 1]
+    budget, peak, lower_bound = Budget(tries), graph.before_all, max([_touched_at_once(graph), *fixed])
+    for first, end in sorted(peaks, key=lambda bounds: (-peaks[bounds], bounds)):
+        if peaks[first, end] <= peak:
+            break
+        section = given.section(first, end)
+        solved = _solve(section.graph, peaks[first, end], peak, budget)
+        order[first:end] = section.reordered(solved.order)
+        peak, lower_bound = max(peak, solved.peak), max(lower_bound, solved.lower_bound)
+    return Schedule(tuple(order), peak, max(peaks.values(), default=peak), lower_bound)
 
 
 @dataclass
@@ -76,16 +68,21 @@ class Budget:
         return found
 
 
-def _solve(graph: TaskGraph, best: Schedule, enough: int, budget: Budget) -> Schedule:
-    """One section; a peak of `enough` bytes is as good as any lower one."""
+def _solve(graph: TaskGraph, given: int, enough: int, budget: Budget) -> Schedule:
+    """One section, whose given order has the peak `given`; a peak of `enough` bytes is as good as any lower one."""
     space = Space(graph, enough) if len(graph.tasks) <= SEARCHED else None
-    if space is not None:
-        best = replace(best, lower_bound=space.floor)
-    best = _best_listed(graph, best, enough)
+    bound = space.floor if space is not None else _touched_at_once(graph)
+    best = _best_listed(graph, Schedule(tuple(range(len(graph.tasks))), given, given, bound), enough)
     best = _lowered(graph, best, enough, budget)
     if space is None or best.peak <= max(enough, best.lower_bound):
         return best
     return _searched(space, best, enough, budget)
+
+
+def _touched_at_once(graph: TaskGraph) -> int:
+    """Bytes that one task touches at least, the blocks that it may take the bytes of left out."""
+    blocks = (set(task.touches) - set(task.updates) for task in graph.tasks)
+    return max([graph.before_all, *(sum(graph.sizes[block] for block in touched) for touched in blocks)])
 
 
 def _best_listed(graph: TaskGraph, best: Schedule, enough: int) -> Schedule:

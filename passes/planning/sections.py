@@ -22,8 +22,8 @@ class Section:
         return tuple(self.tasks[number] for number in order)
 
 
-def sections(graph: TaskGraph) -> list[Section]:
-    """The graph cut at each task on which all earlier tasks are needed, and which all later ones need.
+def sections(graph: TaskGraph) -> list[tuple[int, int]]:
+    """The positions [first, end) of the sections: cuts are at tasks that need all earlier ones and that all later need.
 
     Every order runs such a task at the same position, so the lowest peak of the graph is the largest of its sections'.
     """
@@ -31,8 +31,7 @@ def sections(graph: TaskGraph) -> list[Section]:
     needed_by_all_behind = _sole_ends(reversed(list(enumerate(graph.successors))))
     fixed = needing_all_before & needed_by_all_behind
     bounds = sorted({0, len(graph.tasks), *fixed, *(position + 1 for position in fixed)})
-    given = Arrangement(graph, range(len(graph.tasks)))
-    return [given.section(first, end) for first, end in pairwise(bounds)]
+    return list(pairwise(bounds))
 
 
 def _sole_ends(visits: Iterable[tuple[int, Sequence[int]]]) -> set[int]:
