@@ -14,6 +14,8 @@ from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value, signless
 from tests.dialect.samples import SAMPLES, Sample
 
+pytestmark = pytest.mark.xdist_group("widening")
+
 _FLAGS = ["--iree-llvmcpu-target-cpu=host", "--iree-opt-const-eval=false"]
 
 

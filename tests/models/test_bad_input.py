@@ -21,6 +21,8 @@ from tests.availability import skip_unless_ci
 from tests.pyipu.importer.mutations import damaged_model
 from tests.pyipu.importer.test_errors import ANY_MODEL
 
+pytestmark = pytest.mark.xdist_group("bad input")
+
 SEEDS = range(3)
 
 

@@ -51,7 +51,9 @@ class Compiled:
 
 
 def marked(case: Case) -> object:
-    return pytest.param(case, id=str(case), marks=() if case.name in QUICK else pytest.mark.slow)
+    """Tests of one network run in one process, so that it is compiled once."""
+    slow = [] if case.name in QUICK else [pytest.mark.slow]
+    return pytest.param(case, id=str(case), marks=[*slow, pytest.mark.xdist_group(str(case))])
 
 
 @pytest.fixture(scope="class", params=[marked(case) for case in [*cases(), *cases(BUILT)]])

@@ -14,6 +14,8 @@ from benchmarks.memory import measured_arena
 from examples import zoo
 from tests.availability import skip_unless_ci
 
+pytestmark = pytest.mark.xdist_group("storage")
+
 TOLERANCE = {"f16": 1e-2, "bf16": 1e-1, "int8": 1e-1}
 """The largest error against fp32, relative to the largest element: some 2 to 5 times of what is seen."""
 WEIGHTS = {"f16": 0.52, "bf16": 0.52, "int8": 0.30}

@@ -7,6 +7,8 @@ from onnx import TensorProto, helper, numpy_helper
 import pyipu
 from pyipu.budget import parse_budget
 
+pytestmark = pytest.mark.xdist_group("budget")
+
 
 @pytest.mark.parametrize(
     ("text", "size"),

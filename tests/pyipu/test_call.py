@@ -17,6 +17,8 @@ from pyipu.plan import TensorDescription
 from tests.pyipu.engine_models import CPU, ELEMENTS, SHIFT, X, Y, assert_is_affine
 from tests.stream_modules import affine, affine_scale, echo
 
+pytestmark = pytest.mark.xdist_group("call")
+
 
 @pytest.fixture(scope="module")
 def model() -> Executable:

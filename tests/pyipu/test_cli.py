@@ -13,6 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from pyipu import cli, compiler
 
+pytestmark = pytest.mark.xdist_group("cli")
+
 _WEIGHTS = np.arange(12, dtype=np.float32).reshape(4, 3) - 5
 
 

@@ -20,6 +20,8 @@ from pyipu.plan import TensorDescription
 from tests.pyipu.engine_models import CPU, ELEMENTS, SHIFT, X, assert_is_affine
 from tests.stream_modules import affine, affine_plan, echo
 
+pytestmark = pytest.mark.xdist_group("engine")
+
 
 @pytest.fixture(scope="module")
 def model() -> Executable:
