@@ -97,6 +97,10 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--target", choices=targets.names(), help="what an .onnx file is compiled for; cpu by default")
     command.add_argument("--shape", action="append", default=[], metavar="NAME=1x3x640x640", help="an input's shape")
     command.add_argument("--threads", type=int, metavar="N", help="processor threads; all that there are by default")
+    command.add_argument("--memory-budget", metavar="SIZE", help="what the arena may take: '2MB', a number, or 'min'")
+    command.add_argument(
+        "--allow-over-budget", action="store_true", help="take the smallest arena where nothing fits the budget"
+    )
     command.add_argument(
         "--storage", choices=tuple(STORAGES), help="keep weights, and with 16 bits activations, smaller"
     )
@@ -126,15 +130,21 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    if options.target or options.shape or options.storage:
-        raise InputError(f"{options.model} is compiled already; --target, --shape and --storage are for .onnx files")
+    if options.target or options.shape or options.storage or options.memory_budget:
+        raise InputError(f"{options.model} is compiled already; how to compile it can only be said for .onnx files")
     return engine.load(options.model, threads=options.threads)
 
 
 def _compiled(options: argparse.Namespace) -> Executable:
     shapes = dict(_shape(text) for text in options.shape)
     return compiler.compile(
-        options.model, options.target or "cpu", shapes=shapes, threads=options.threads, storage=options.storage
+        options.model,
+        options.target or "cpu",
+        shapes=shapes,
+        threads=options.threads,
+        memory_budget=options.memory_budget,
+        allow_over_budget=options.allow_over_budget,
+        storage=options.storage,
     )
 
 

@@ -56,7 +56,7 @@ def marked(case: Case) -> object:
     return pytest.param(case, id=str(case), marks=[*slow, pytest.mark.xdist_group(str(case))])
 
 
-@pytest.fixture(scope="class", params=[marked(case) for case in [*cases(), *cases(BUILT)]])
+@pytest.fixture(scope="class")
 def network(request: pytest.FixtureRequest) -> Compiled:
     """One network at a time is in memory: the tests of one follow one another."""
     case = request.param
@@ -75,6 +75,7 @@ def network(request: pytest.FixtureRequest) -> Compiled:
     return Compiled(case, executable, found.largest_error, found.agrees, measured_arena(executable, inputs), texts)
 
 
+@pytest.mark.parametrize("network", [marked(case) for case in [*cases(), *cases(BUILT)]], indirect=True, scope="class")
 class TestNetwork:
     def test_outputs_agree(self, network: Compiled) -> None:
         assert network.agrees, f"largest error {network.largest_error:.1e}"
@@ -85,8 +86,8 @@ class TestNetwork:
     def test_every_stage_of_planning_saves_memory(self, network: Compiled) -> None:
         memory, stages = network.executable.memory, dict(network.executable.memory.stages)
         assert stages["sum"] > stages["reuse"]
-        # Parts that are produced inside of a concatenation make all of it live longer: 1.5 % more in DenseNet-121.
-        assert 1.02 * stages["reuse"] >= stages["in-place"] >= stages["schedule"] >= stages["tile"]
+        # Parts that are produced inside of a concatenation make all of it live longer: 5 % more in DARTS.
+        assert 1.05 * stages["reuse"] >= stages["in-place"] >= stages["schedule"] >= stages["tile"]
         assert stages["tile"] == memory.arena_bytes >= memory.lower_bound
 
     def test_the_arena_is_not_above_the_limit(self, network: Compiled) -> None:

@@ -72,6 +72,16 @@ def test_inspect_shows_buffers_on_demand(model: str, capsys: pytest.CaptureFixtu
     assert "# buffers in the arena" in capsys.readouterr().out.splitlines()
 
 
+def test_a_budget_is_kept_on_the_command_line(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", model, "--json", "--shape", "x=2x4", "--memory-budget", "1MB"]) == 0
+    assert json.loads(capsys.readouterr().out)["memory"]["arena_bytes"] <= 1_000_000
+
+
+def test_a_budget_that_is_no_size_is_one_line(model: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["inspect", model, "--shape", "x=2x4", "--memory-budget", "two"]) == 2
+    assert "memory_budget='two' is no size" in capsys.readouterr().err
+
+
 def test_the_plan_has_the_storage(model: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["inspect", model, "--json", "--shape", "x=2x4", "--storage", "bf16"]) == 0
     assert json.loads(capsys.readouterr().out)["storage"] == "bf16"

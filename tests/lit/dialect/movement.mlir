@@ -29,10 +29,24 @@ func.func @concat(%a: tensor<2x3xf32>, %b: tensor<2x3xf32>) -> tensor<2x6xf32> {
   return %0 : tensor<2x6xf32>
 }
 
+// Two operands that stay apart from the result.
+// CHECK: "ipu.concat"(%arg0, %arg1) {apart = true, axis = 0 : i64, {{.*}}} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+func.func @concat_apart(%a: tensor<2xf32>, %b: tensor<2xf32>) -> tensor<4xf32> {
+  %0 = "ipu.concat"(%a, %b) {apart = true, axis = 0 : i64} : (tensor<2xf32>, tensor<2xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+
 // Every second element.
 // CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 1, 0>, sizes = array<i64: 2, 3>, strides = array<i64: 1, 2>} : (tensor<5x6xf32>) -> tensor<2x3xf32>
 func.func @slice(%a: tensor<5x6xf32>) -> tensor<2x3xf32> {
   %0 = "ipu.slice"(%a) {offsets = array<i64: 1, 0>, sizes = array<i64: 2, 3>, strides = array<i64: 1, 2>} : (tensor<5x6xf32>) -> tensor<2x3xf32>
+  return %0 : tensor<2x3xf32>
+}
+
+// The same elements in other bytes.
+// CHECK: "ipu.copy"(%arg0) : (tensor<2x3xf32>) -> tensor<2x3xf32>
+func.func @copy(%a: tensor<2x3xf32>) -> tensor<2x3xf32> {
+  %0 = "ipu.copy"(%a) : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return %0 : tensor<2x3xf32>
 }
 
