@@ -11,17 +11,21 @@ cover is found of which everything is known.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
 from pyipu.passes.planning.row_run import RowRun
-from pyipu.passes.planning.strip_bounds import PIXELS, StripBounds
+from pyipu.passes.planning.strip_bounds import PIXELS, WIDE, StripBounds, compute_cost
 from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch, sample_pieces
 
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
+
+FREE = 0.01
+"""The part of a run's time that its strips may cost when no budget asks for them."""
 
 PATIENCE = 40
 """So many covers are planned in earnest; then the best of what was planned is taken."""
@@ -69,7 +73,7 @@ Cover = tuple[Stretch, ...]
 def choose_stretches(run: RowRun, enough: int, free_only: bool) -> Cover:
     """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak.
 
-    With `free_only` only strips are tried that are wide enough to cost no time.
+    With `free_only` it is the cover with the least peak of those that cost no time worth the name; see `FREE`.
     """
     return _planner(run, free_only).cover(enough)
 
@@ -78,19 +82,31 @@ class _Planner:
     """The stretches of a run; what was once planned in earnest is kept for the next cover."""
 
     def __init__(self, run: RowRun, free_only: bool) -> None:
-        self.run = run
+        self.run, self.free_only = run, free_only
+        self.allowance = FREE * sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
         self.options = list(_options(run, free_only))
         self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
 
     def cover(self, enough: int) -> Cover:
         for _ in range(PATIENCE):
-            cover = _cover(self.options, self.run, enough)
+            cover = self._best(self.options, enough)
             unknown = [stretch for stretch in cover if not stretch.exact]
             if not unknown:
                 return cover
             for stretch in unknown:
                 self._plan(stretch)
-        return _cover([stretch for stretch in self.options if stretch.exact], self.run, enough)
+        return self._best([stretch for stretch in self.options if stretch.exact], enough)
+
+    def _best(self, options: Sequence[Stretch], enough: int) -> Cover:
+        least = _least_peak(options, self.run)
+        if not self.free_only:
+            return _cheapest(options, max(enough, least), self.run)
+        peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
+        affordable = bisect_left(peaks, True, key=lambda peak: self._costs_nothing(_cheapest(options, peak, self.run)))
+        return _cheapest(options, peaks[affordable], self.run)
+
+    def _costs_nothing(self, cover: Cover) -> bool:
+        return sum(stretch.cost for stretch in cover) <= self.allowance
 
     def _plan(self, stretch: Stretch) -> None:
         number = self.numbers[stretch]
@@ -107,7 +123,7 @@ def _planner(run: RowRun, free_only: bool) -> _Planner:
 def _options(run: RowRun, free_only: bool) -> Iterator[Stretch]:
     """All stretches between two cuts, ordered by their end."""
     cuts = run.cuts
-    widths = [StripBounds(run, pixels) for pixels in (PIXELS[:1] if free_only else PIXELS)]
+    widths = [StripBounds(run, pixels) for pixels in PIXELS if pixels >= WIDE or not free_only]
     ends = ((False, False),) if free_only else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
         whole = run.whole_peak(cuts[j - 1], cuts[j])
@@ -148,10 +164,6 @@ def planned(run: RowRun, stretch: Stretch) -> Stretch:
     peak = plan_peak(run, plan, stretch.first, known, stretch.pieces_in, stretch.pieces_out)
     cost = plan_cost(run, plan, stretch.first, stretch.end)
     return replace(stretch, peak=peak, cost=cost, exact=True)
-
-
-def _cover(options: Sequence[Stretch], run: RowRun, enough: int) -> Cover:
-    return _cheapest(options, max(enough, _least_peak(options, run)), run)
 
 
 def _least_peak(options: Sequence[Stretch], run: RowRun) -> int:

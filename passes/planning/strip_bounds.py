@@ -20,13 +20,20 @@ from pyipu.passes.planning.row_strips import RowOp, RowUse
 SAMPLES = 96
 """So many states of a chain are looked at."""
 
-PIXELS = (56, 28, 14, 1)
-"""How wide strips of an op with weights are tried, in pixels; the widest costs no time."""
+PIXELS = (448, 224, 112, 56, 28, 14, 1)
+"""How wide strips of an op with weights are tried, in pixels."""
 
-DISPATCH = 3.0
+WIDE = 56
+"""From this width on strips do not wait for their weights."""
+
+DISPATCH = 1.5
 """Microseconds that one more dispatch takes on two threads."""
 MULTIPLY_ADDS = 100e3
 """Multiply-adds per microsecond, of two cores."""
+CACHED = 2**19
+"""Bytes of a result up to which it is still in a cache when the next op reads it."""
+MEMORY_BYTES = 30e3
+"""Bytes per microsecond that two cores write to memory or read from it."""
 WEIGHT_BYTES = 20e3
 """Bytes of weights per microsecond that two cores read out of their caches."""
 
@@ -148,7 +155,9 @@ def compute_cost(op: StreamOp, rows: int) -> float:
     if op.role is not Role.COMPUTE:
         return 0.0
     work = rows * op.row_pixels * op.weight_elements / MULTIPLY_ADDS
-    return DISPATCH + max(work, op.weight_bytes / WEIGHT_BYTES)
+    size = rows * op.row_bytes
+    traffic = 2 * size / MEMORY_BYTES if size > CACHED else 0.0
+    return DISPATCH + max(work, op.weight_bytes / WEIGHT_BYTES) + traffic
 
 
 def row_ops(run: RowRun, first: int, end: int, grains: Sequence[int]) -> list[RowOp]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import Action, Kind, Part, plan_strips
-from pyipu.passes.planning.strip_bounds import DISPATCH, PIXELS, compute_cost, grain, row_ops, sinks_of
+from pyipu.passes.planning.strip_bounds import DISPATCH, WIDE, compute_cost, grain, row_ops, sinks_of
 
 COPIED_BYTES = 10e3
 """Bytes per microsecond that are copied."""
@@ -32,7 +32,7 @@ def plan_stretch(run: RowRun, first: int, end: int, pixels: int, known: Mapping[
     sinks = sinks_of(run, first, end)
     steps = -(-run.ops[end - 1].rows.rows // grains[end - 1])
     still_read = [value for value in range(first) if run.last_reads[value] >= end]
-    kept = 1 / 2 if pixels >= PIXELS[0] else 0.7
+    kept = 1 / 2 if pixels >= WIDE else 0.7
     actions, left = plan_strips(row_ops(run, first, end, grains), known, sinks, steps, still_read, kept)
     return StripPlan(tuple(actions), left, tuple(sinks), steps)
 
