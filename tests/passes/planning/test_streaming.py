@@ -29,10 +29,15 @@ def covers(run, cover):
 
 
 def test_strips_hold_less_than_whole_tensors():
-    run = network(4, rows=128, input_bytes=0)
+    run = network(4, rows=128, row_bytes=2**14, input_bytes=0)
     whole = max(run.whole_peak(first, first + 1) for first in range(1, len(run.ops)))
     cover = choose_stretches(run, enough=0, free_only=True)
     assert max(stretch.peak for stretch in cover) < whole
+
+
+def test_without_a_budget_strips_of_what_a_cache_holds_are_too_dear():
+    cover = choose_stretches(network(4, rows=128, input_bytes=0), enough=0, free_only=True)
+    assert not any(stretch.in_strips for stretch in cover)
 
 
 def test_without_a_need_nothing_runs_in_strips():
