@@ -24,7 +24,7 @@ from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch,
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
 
-FREE = 0.02
+FREE = 0.015
 """The part of a run's time that its strips may cost when no budget asks for them."""
 
 PATIENCE = 40

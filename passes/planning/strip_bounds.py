@@ -32,6 +32,8 @@ MULTIPLY_ADDS = 100e3
 """Multiply-adds per microsecond, of two cores."""
 CACHED = 2**19
 """Bytes of a result up to which it is still in a cache when the next op reads it."""
+OWN_CACHE = 2**20
+"""Bytes of weights up to which they stay in a core's own cache, and are read while it computes."""
 MEMORY_BYTES = 30e3
 """Bytes per microsecond that two cores write to memory or read from it."""
 WEIGHT_BYTES = 20e3
@@ -157,7 +159,8 @@ def compute_cost(op: StreamOp, rows: int) -> float:
     work = rows * op.row_pixels * op.weight_elements / MULTIPLY_ADDS
     size = rows * op.row_bytes
     traffic = 2 * size / MEMORY_BYTES if size > CACHED else 0.0
-    return DISPATCH + max(work, op.weight_bytes / WEIGHT_BYTES) + traffic
+    reading = op.weight_bytes / WEIGHT_BYTES
+    return DISPATCH + max(work, reading) + (reading if op.weight_bytes > OWN_CACHE else 0.0) + traffic
 
 
 def row_ops(run: RowRun, first: int, end: int, grains: Sequence[int]) -> list[RowOp]:
