@@ -14,7 +14,7 @@ from iree.compiler import ir
 from pyipu.dialect.attributes import KINDS
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
-from pyipu.passes.planning.streaming import Stretch, choose_stretches
+from pyipu.passes.planning.streaming import Stretch, cheapest_stretches, free_stretches
 from pyipu.passes.row_runs import Run, row_runs
 from pyipu.passes.session import Session
 from pyipu.passes.strip_writer import StripWriter
@@ -28,12 +28,14 @@ class Stream(Pass):
 
     peak: int = 0
     """Bytes: the cheapest strips are chosen whose estimated peak is not above it, or the least peak if there are none.
-    By default the least peak is chosen among strips that cost no time."""
+    By default the least peak is chosen among strips that cost nearly no time."""
+    free: float = 0.015
+    """The part of a run's estimated time that its strips may cost when no peak is asked for."""
 
     def run(self, module: ir.Module, session: Session) -> None:
         expected = 0
         for run in row_runs(module):
-            cover = choose_stretches(run.rows, self.peak, free_only=self.peak == 0)
+            cover = cheapest_stretches(run.rows, self.peak) if self.peak else free_stretches(run.rows, self.free)
             expected = max([expected, *(stretch.peak for stretch in cover)])
             if any(stretch.in_strips for stretch in cover):
                 self._apply(run, cover, module, session)

@@ -29,7 +29,7 @@ from pyipu.progress import progress
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
-from pyipu.targets.target import Target, with_storage
+from pyipu.targets.target import STORAGE_FREE, Target, with_storage
 
 Observer = Callable[[str, ir.Module], None]
 
@@ -124,6 +124,8 @@ def lower(
     With a budget the stages that plan memory run several times, each time on a copy of the module.
     """
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in with_storage(target.stages, storage)]
+    if storage is not None:
+        pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
     before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
     see = _Observers([one for one in (_dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:

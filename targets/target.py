@@ -59,6 +59,10 @@ STORAGES = {"f16": "ipu-storage{type=f16}", "bf16": "ipu-storage{type=bf16}", "i
 """How tensors may be stored in fewer bits than they are computed with, and the pass that does it to vertices."""
 
 
+STORAGE_FREE = 0.1
+"""What strips may cost of the time where tensors are stored in fewer bits: whoever asks for it wants memory."""
+
+
 def with_storage(stages: Sequence[Stage], storage: str | None) -> tuple[Stage, ...]:
     """The stages of a target, and behind its vertices one for what they store.
 

@@ -14,7 +14,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 
 from pyipu.passes.planning.row_run import RowRun
@@ -23,9 +23,6 @@ from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch,
 
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
-
-FREE = 0.015
-"""The part of a run's time that its strips may cost when no budget asks for them."""
 
 PATIENCE = 40
 """So many covers are planned in earnest; then the best of what was planned is taken."""
@@ -70,21 +67,23 @@ Cover = tuple[Stretch, ...]
 """Stretches that follow each other from the first op of a run to the last."""
 
 
-def choose_stretches(run: RowRun, enough: int, free_only: bool) -> Cover:
-    """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak.
+def cheapest_stretches(run: RowRun, enough: int) -> Cover:
+    """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak."""
+    return _planner(run, None).cover(enough)
 
-    With `free_only` it is the cover with the least peak of those that cost no time worth the name; see `FREE`.
-    """
-    return _planner(run, free_only).cover(enough)
+
+def free_stretches(run: RowRun, allowance: float) -> Cover:
+    """The cover with the least peak of those whose strips cost at most this part of the run's time."""
+    return _planner(run, allowance).cover(0)
 
 
 class _Planner:
     """The stretches of a run; what was once planned in earnest is kept for the next cover."""
 
-    def __init__(self, run: RowRun, free_only: bool) -> None:
-        self.run, self.free_only = run, free_only
-        self.allowance = FREE * sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
-        self.options = list(_options(run, free_only))
+    def __init__(self, run: RowRun, allowance: float | None) -> None:
+        self.run, self.allowance = run, allowance
+        self.time = sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
+        self.options = list(_options(run, wide=allowance is not None))
         self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
 
     def cover(self, enough: int) -> Cover:
@@ -99,14 +98,13 @@ class _Planner:
 
     def _best(self, options: Sequence[Stretch], enough: int) -> Cover:
         least = _least_peak(options, self.run)
-        if not self.free_only:
+        if self.allowance is None:
             return _cheapest(options, max(enough, least), self.run)
         peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
-        affordable = bisect_left(peaks, True, key=lambda peak: self._costs_nothing(_cheapest(options, peak, self.run)))
-        return _cheapest(options, peaks[affordable], self.run)
-
-    def _costs_nothing(self, cover: Cover) -> bool:
-        return sum(stretch.cost for stretch in cover) <= self.allowance
+        covers = partial(_cheapest, options, run=self.run)
+        most = self.allowance * self.time
+        affordable = bisect_left(peaks, True, key=lambda peak: sum(one.cost for one in covers(peak)) <= most)
+        return covers(peaks[affordable])
 
     def _plan(self, stretch: Stretch) -> None:
         number = self.numbers[stretch]
@@ -115,16 +113,16 @@ class _Planner:
 
 
 @lru_cache(maxsize=8)
-def _planner(run: RowRun, free_only: bool) -> _Planner:
+def _planner(run: RowRun, allowance: float | None) -> _Planner:
     """One planner for all covers of a run: a budget asks for several."""
-    return _Planner(run, free_only)
+    return _Planner(run, allowance)
 
 
-def _options(run: RowRun, free_only: bool) -> Iterator[Stretch]:
-    """All stretches between two cuts, ordered by their end."""
+def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
+    """All stretches between two cuts, ordered by their end; if `wide`, those that need not wait for weights."""
     cuts = run.cuts
-    widths = [StripBounds(run, pixels) for pixels in PIXELS if pixels >= WIDE or not free_only]
-    ends = ((False, False),) if free_only else ((False, False), (False, True), (True, False), (True, True))
+    widths = [StripBounds(run, pixels) for pixels in PIXELS if pixels >= WIDE or not wide]
+    ends = ((False, False),) if wide else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
         whole = run.whole_peak(cuts[j - 1], cuts[j])
         yield Stretch(cuts[j - 1], cuts[j], whole, 0.0, exact=True)

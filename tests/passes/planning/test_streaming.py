@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import RowOp, RowUse
-from pyipu.passes.planning.streaming import Stretch, choose_stretches, planned
+from pyipu.passes.planning.streaming import Stretch, cheapest_stretches, free_stretches, planned
 
 
 def network(blocks, rows=32, row_bytes=64, residual=False, input_bytes=64):
@@ -31,17 +31,17 @@ def covers(run, cover):
 def test_strips_hold_less_than_whole_tensors():
     run = network(4, rows=128, row_bytes=2**14, input_bytes=0)
     whole = max(run.whole_peak(first, first + 1) for first in range(1, len(run.ops)))
-    cover = choose_stretches(run, enough=0, free_only=True)
+    cover = free_stretches(run, allowance=0.015)
     assert max(stretch.peak for stretch in cover) < whole
 
 
 def test_without_a_budget_strips_of_what_a_cache_holds_are_too_dear():
-    cover = choose_stretches(network(4, rows=128, input_bytes=0), enough=0, free_only=True)
+    cover = free_stretches(network(4, rows=128, input_bytes=0), allowance=0.015)
     assert not any(stretch.in_strips for stretch in cover)
 
 
 def test_without_a_need_nothing_runs_in_strips():
-    cover = choose_stretches(network(4), enough=10**9, free_only=False)
+    cover = cheapest_stretches(network(4), enough=10**9)
     assert not any(stretch.in_strips for stretch in cover)
 
 
@@ -50,7 +50,7 @@ def test_a_lower_peak_costs_no_less(residual):
     run = network(6, residual=residual)
     costs, peaks = [], []
     for enough in (10**9, 6000, 5000, 4000, 3000, 1):
-        cover = choose_stretches(run, enough, free_only=False)
+        cover = cheapest_stretches(run, enough)
         assert covers(run, cover)
         costs.append(sum(stretch.cost for stretch in cover))
         peaks.append(max(stretch.peak for stretch in cover))
@@ -83,6 +83,6 @@ def test_an_op_takes_the_bytes_of_a_piece():
 @given(st.integers(1, 5), st.integers(8, 40), st.booleans(), st.integers(0, 20000))
 def test_what_is_chosen_is_below_what_was_asked_for_or_the_least(blocks, rows, residual, enough):
     run = network(blocks, rows, residual=residual)
-    chosen = max(stretch.peak for stretch in choose_stretches(run, enough, free_only=False))
-    least = max(stretch.peak for stretch in choose_stretches(run, 1, free_only=False))
+    chosen = max(stretch.peak for stretch in cheapest_stretches(run, enough))
+    least = max(stretch.peak for stretch in cheapest_stretches(run, 1))
     assert chosen <= max(enough, least)
