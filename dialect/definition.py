@@ -145,6 +145,11 @@ class Op(ir.OpView):
         return None
 
     @classmethod
+    def for_rows(cls, attributes: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        """The attributes of the same op that computes only so many rows (dimension 1) of its result."""
+        return dict(attributes)
+
+    @classmethod
     def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
         """How many products one run adds up, as the op's definition has it; none unless the op is a contraction."""
         return 0

@@ -44,6 +44,11 @@ class Reshape(Op, mnemonic="reshape"):
     def lower(writer: CodeletWriter, input: Value, *, shape: tuple[int, ...]) -> Value:
         return writer.reshape(input, shape)
 
+    @classmethod
+    def for_rows(cls, attributes: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        shape = attributes["shape"]
+        return {"shape": (shape[0], rows, *shape[2:])}
+
 
 class Transpose(Op, mnemonic="transpose"):
     """Dimension i of the result is dimension `permutation[i]` of the operand."""
@@ -105,6 +110,11 @@ class Broadcast(Op, mnemonic="broadcast"):
         if len(attributes["shape"]) != len(permutation):
             return None
         return {"shape": permute(attributes["shape"], inverse(permutation))}, permutation
+
+    @classmethod
+    def for_rows(cls, attributes: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        shape = attributes["shape"]
+        return {"shape": (shape[0], rows, *shape[2:])}
 
 
 class Concat(Op, mnemonic="concat"):
@@ -190,6 +200,11 @@ class Slice(Op, mnemonic="slice"):
         cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
     ) -> tuple[dict[str, Any], Permutation]:
         return {name: permute(items, inverse(permutation)) for name, items in attributes.items()}, permutation
+
+    @classmethod
+    def for_rows(cls, attributes: Mapping[str, Any], rows: int) -> dict[str, Any]:
+        offsets, sizes = attributes["offsets"], attributes["sizes"]
+        return {**attributes, "offsets": (offsets[0], 0, *offsets[2:]), "sizes": (sizes[0], rows, *sizes[2:])}
 
 
 class Copy(Op, mnemonic="copy"):

@@ -101,7 +101,7 @@ def _stream_op(op: Op, uses: Dependence, number: Mapping[Given, int], bodies: Ma
     tensor = tensor_of(op.results[0])
     reads = {i: number[op.operands[i], rows.axis] for i, rows in uses.items()}
     inner = tensor_of(op.operands[0]).shape[1] if isinstance(op, Pad) else None
-    row_uses = tuple(RowUse(reads[i], rows.window, rows.stride, rows.low) for i, rows in uses.items())
+    row_uses = tuple(RowUse(reads[i], rows.window, rows.stride, rows.low, rows.repeat) for i, rows in uses.items())
     weights = [tensor_of(value) for i, value in enumerate(op.operands) if i not in uses]
     weights = [weight for weight in weights if weight.rank > 1 and weight.elements > max(weight.shape)]
     return StreamOp(

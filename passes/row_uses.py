@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iree.compiler import ir
@@ -9,7 +10,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.linear import MatMul, PackedMatMul
-from pyipu.dialect.movement import Concat, Pad, Reshape, Slice, Transpose
+from pyipu.dialect.movement import Broadcast, Concat, Pad, Reshape, Slice, Transpose
 from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import tensor_of
@@ -18,17 +19,24 @@ from pyipu.dialect.windows import Conv, Pool
 
 @dataclass(frozen=True)
 class Rows:
-    """Result row j reads operand rows [j * stride - low, j * stride - low + window), along the operand's `axis`."""
+    """Result row j reads operand rows [k * stride - low, k * stride - low + window), along the operand's `axis`.
+
+    k is j // repeat: so many result rows in turn read the same rows.
+    """
 
     window: int = 1
     stride: int = 1
     low: int = 0
     axis: int = 1
+    repeat: int = 1
 
-    def after(self, inner: Rows) -> Rows:
+    def after(self, inner: Rows) -> Rows | None:
         """The dependence on what `inner` reads, when its result is read as this says. Borders do not compose."""
+        if inner.repeat > 1:
+            return inner if self == Rows() else None
         window = (self.window - 1) * inner.stride + inner.window
-        return Rows(window, self.stride * inner.stride, inner.low, inner.axis)
+        axis = self.axis if self.axis != 1 else inner.axis
+        return Rows(window, self.stride * inner.stride, inner.low, axis, self.repeat)
 
 
 Dependence = dict[int, Rows]
@@ -46,10 +54,18 @@ def dependence(op: Op, bodies: dict[str, func.FuncOp]) -> Dependence | None:
     if isinstance(op, Concat):
         return dict.fromkeys(range(len(op.operands)), Rows()) if op.axis > 1 else None
     if isinstance(op, Reshape):
-        return {0: Rows()} if op.shape[:2] == tensor_of(op.operands[0]).shape[:2] else None
+        return _reshaped(tensor_of(op.operands[0]).shape, op.shape) if has_rows(op.operands[0]) else None
     if isinstance(op, Slice):
         return {0: Rows(stride=op.strides[1], low=-op.offsets[1])} if has_rows(op.operands[0]) else None
     return None
+
+
+def _reshaped(before: Sequence[int], after: Sequence[int]) -> Dependence | None:
+    """Whole rows of one shape are a row of the other one."""
+    rows, of = before[1], after[1]
+    if rows % of == 0:
+        return {0: Rows(window=rows // of, stride=rows // of)}
+    return {0: Rows(repeat=of // rows)} if of % rows == 0 else None
 
 
 def has_rows(value: ir.Value) -> bool:
@@ -61,12 +77,22 @@ def has_rows(value: ir.Value) -> bool:
 def _of_codelet(codelet: func.FuncOp) -> Dependence | None:
     body = codelet.regions[0].blocks[0]
     reads: dict[ir.Value, Dependence] = {a: {a.arg_number: Rows()} for a in body.arguments}
+    returned = body.operations[len(body.operations) - 1].operands[0]
     for op in (op for op in body.operations if isinstance(op, Op)):
         found = {} if isinstance(op, Constant) else _of_op(op, reads)
-        if found is None:
+        if found is None or (_names_rows(op) and not _same_rows(op.results[0], returned)):
             return None
         reads[op.results[0]] = found
-    return reads[body.operations[len(body.operations) - 1].operands[0]]
+    return reads[returned]
+
+
+def _names_rows(op: Op) -> bool:
+    """Its attributes differ from strip to strip, by the rows of the result."""
+    return bool(op.for_rows(op.values, 0) != op.values) if has_rows(op.results[0]) else False
+
+
+def _same_rows(one: ir.Value, other: ir.Value) -> bool:
+    return tensor_of(one).shape[1] == tensor_of(other).shape[1]
 
 
 def _of_op(op: Op, reads: dict[ir.Value, Dependence]) -> Dependence | None:
@@ -75,13 +101,11 @@ def _of_op(op: Op, reads: dict[ir.Value, Dependence]) -> Dependence | None:
     for value, rows in zip(op.operands, _local(op), strict=True):
         if rows is None or (rows.axis != 1 and not isinstance(value, ir.BlockArgument)):
             return None
-        if rows.axis != 1:
-            merged[value.arg_number] = rows
-            continue
-        outer = {} if rows == WHOLE else {a: rows.after(inner) for a, inner in reads[value].items()}
-        if any(merged.get(a, inner) != inner for a, inner in outer.items()):
+        inner = {value.arg_number: Rows()} if rows.axis != 1 else {} if rows == WHOLE else reads[value]
+        outer = {argument: rows.after(one) for argument, one in inner.items()}
+        if any(one is None or merged.get(argument, one) != one for argument, one in outer.items()):
             return None
-        merged |= outer
+        merged |= {argument: one for argument, one in outer.items() if one is not None}
     return merged
 
 
@@ -103,6 +127,8 @@ def _local(op: Op) -> list[Rows | None]:
         return [Rows(), WHOLE]
     if isinstance(op, Transpose) and op.permutation[0] == 0:
         return [Rows(axis=op.permutation[1])]
+    if isinstance(op, Broadcast):
+        return [_broadcast(op.operands[0], op)]
     if isinstance(op, Softmax) and op.axis > 1:
         return [Rows()]
     return [None] * len(op.operands)

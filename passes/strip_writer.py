@@ -9,7 +9,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op
-from pyipu.dialect.movement import Concat, Copy, Pad, Reshape, Slice, concatenate
+from pyipu.dialect.movement import Concat, Copy, Pad, Slice, concatenate
 from pyipu.dialect.program import Vertex
 from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets
@@ -83,36 +83,32 @@ class StripWriter:
 
     def _compute(self, op: Op, operands: Sequence[ir.Value], uses: Dependence, made: Part) -> ir.Value:
         if isinstance(op, Vertex):
-            return self._vertex(op, operands)
+            return self._vertex(op, operands, made.rows)
         if isinstance(op, Pad):
             return _pad(op, operands[0], uses[0], made)
-        if isinstance(op, Reshape):
-            return Reshape.create(*operands, shape=(op.shape[0], made.rows, *op.shape[2:])).result
-        if isinstance(op, Slice):
-            sizes = (op.sizes[0], made.rows, *op.sizes[2:])
-            offsets = (op.offsets[0], 0, *op.offsets[2:])
-            return Slice.create(*operands, offsets=offsets, sizes=sizes, strides=op.strides).result
-        assert isinstance(op, Concat)
-        return Concat.create(*operands, axis=op.axis).result
+        values = op.for_rows(op.values, made.rows)
+        if isinstance(op, Concat):
+            values.pop("apart", None)
+        return type(op).create(*operands, **values).results[0]
 
-    def _vertex(self, op: Vertex, operands: Sequence[ir.Value]) -> ir.Value:
-        key = (op.codelet, *(str(value.type) for value in operands))
+    def _vertex(self, op: Vertex, operands: Sequence[ir.Value], rows: int) -> ir.Value:
+        key = (op.codelet, str(rows), *(str(value.type) for value in operands))
         if key not in self.strip_codelets:
-            self.strip_codelets[key] = self._clone_codelet(op.codelet, operands)
+            self.strip_codelets[key] = self._clone_codelet(op.codelet, operands, rows)
         name = self.strip_codelets[key]
         results = [Tensor.parse(str(type_)) for type_ in self.codelets[name].type.results]
         return Vertex.create(*operands, codelet=Symbol(name), results=results).results[0]
 
-    def _clone_codelet(self, name: str, operands: Sequence[ir.Value]) -> str:
-        """The same codelet for other operand types; the types of its ops are inferred anew."""
+    def _clone_codelet(self, name: str, operands: Sequence[ir.Value], rows: int) -> str:
+        """The same codelet for a result with so many rows; the types of its ops are inferred anew."""
         source = self.codelets[name]
         body = source.regions[0].blocks[0]
         title = f"{name}_strip_{len(self.codelets)}"
         with ir.InsertionPoint(self.module.body), source.location:
-            signature = ([value.type for value in operands], [_result_type(body, operands)])
+            signature = ([value.type for value in operands], [_result_type(body, operands, rows)])
             codelet = func.FuncOp(title, signature, visibility="private")
             with ir.InsertionPoint(codelet.add_entry_block()):
-                func.ReturnOp([_rebuild(body, codelet.arguments)])
+                func.ReturnOp([_rebuild(body, codelet.arguments, rows)])
         self.codelets[title] = codelet
         return title
 
@@ -158,16 +154,18 @@ def _pad(op: Pad, value: ir.Value, rows: Rows, made: Part) -> ir.Value:
     return Pad.create(value, low=low, high=high, interior=op.interior, value=op.value).result
 
 
-def _result_type(body: ir.Block, operands: Sequence[ir.Value]) -> ir.Type:
+def _result_type(body: ir.Block, operands: Sequence[ir.Value], rows: int) -> ir.Type:
     types = {value: tensor_of(given) for value, given in zip(body.arguments, operands, strict=True)}
     for op in (op for op in body.operations if isinstance(op, Op)):
-        types[op.results[0]] = op.result_types([types[v] for v in op.operands], op.values)[0]  # type: ignore[assignment]
+        (result,) = op.result_types([types[v] for v in op.operands], op.for_rows(op.values, rows))
+        types[op.results[0]] = result  # type: ignore[assignment]
     return mlir_type(types[body.operations[len(body.operations) - 1].operands[0]])
 
 
-def _rebuild(body: ir.Block, arguments: Sequence[ir.Value]) -> ir.Value:
+def _rebuild(body: ir.Block, arguments: Sequence[ir.Value], rows: int) -> ir.Value:
     values: dict[ir.Value, ir.Value] = dict(zip(body.arguments, arguments, strict=True))
     for op in (op for op in body.operations if isinstance(op, Op)):
         operands = [values[value] for value in op.operands]
-        values[op.results[0]] = type(op).create(*operands, location=op.location, **op.values).results[0]
+        attributes = op.for_rows(op.values, rows)
+        values[op.results[0]] = type(op).create(*operands, location=op.location, **attributes).results[0]
     return values[body.operations[len(body.operations) - 1].operands[0]]

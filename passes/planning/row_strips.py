@@ -1,7 +1,9 @@
 """Which rows of each tensor are computed when, if a part of the graph runs strip by strip. Knows nothing of MLIR.
 
-Every tensor has rows; an op computes result row j from the rows [j * stride - low, j * stride - low + window) of an
-operand. The plan pulls: the results of the part are asked for a few rows at a time, an op that lacks rows asks for
+Every tensor has rows; an op computes result row j from the rows [k * stride - low, k * stride - low + window) of an
+operand, where k is j // repeat.
+
+The plan pulls: the results of the part are asked for a few rows at a time, an op that lacks rows asks for
 exactly those, and computes them in strips of at most its grain. Nothing is computed twice.
 
 What is computed lies in pieces, each some consecutive rows of one tensor. An op reads rows of one piece; where it needs
@@ -30,11 +32,13 @@ class RowUse:
     window: int = 1
     stride: int = 1
     low: int = 0
+    repeat: int = 1
+    """So many result rows, from a multiple of it on, read the same rows."""
 
     def needed(self, first: int, end: int, rows: int) -> tuple[int, int]:
         """The rows of the operand, of `rows` in all, that result rows [first, end) read; border rows are left out."""
-        begin = first * self.stride - self.low
-        last = (end - 1) * self.stride - self.low + self.window
+        begin = first // self.repeat * self.stride - self.low
+        last = (end - 1) // self.repeat * self.stride - self.low + self.window
         return min(max(begin, 0), rows), min(max(last, 0), rows)
 
 
@@ -49,6 +53,11 @@ class RowOp:
     """For padding, the operand's rows: rows above and below them are never computed on their own."""
     grain: int = WHOLE
     """The most rows that are computed at once."""
+
+    @property
+    def unit(self) -> int:
+        """Strips begin at multiples of so many rows."""
+        return max((use.repeat for use in self.uses), default=1)
 
 
 class Part(NamedTuple):
@@ -133,7 +142,7 @@ class Puller:
             if self.done[op] >= end:
                 asked.pop()
                 continue
-            stop = with_border(self.ops[op], min(self.done[op] + self.ops[op].grain, end))
+            stop = whole_units(self.ops[op], min(self.done[op] + self.ops[op].grain, end))
             lacking = self._lacking(op, stop)
             if lacking is not None:
                 asked.append(lacking)
@@ -208,13 +217,16 @@ def _deepest_first(ops: Sequence[RowOp]) -> list[list[RowUse]]:
 
 def share(op: RowOp, step: int, steps: int) -> int:
     """How many rows a sink has after `step` of `steps` steps: as even as whole rows allow."""
-    return with_border(op, -(-step * op.rows // steps))
+    return whole_units(op, -(-step * op.rows // steps))
 
 
-def with_border(op: RowOp, end: int) -> int:
-    """For padding: at least one row of the operand, and all of the lower border together with the last of them."""
+def whole_units(op: RowOp, end: int) -> int:
+    """At least `end` rows, such that the next strip begins at a multiple of the op's unit.
+
+    For padding: at least one row of the operand, and all of the lower border together with the last of them.
+    """
     if op.inner_rows is None:
-        return end
+        return min(-(-end // op.unit) * op.unit, op.rows)
     low = op.uses[0].low
     least = max(end, low + 1)
     return op.rows if least >= low + op.inner_rows else least

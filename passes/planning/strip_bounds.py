@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyipu.passes.planning.row_run import IntArray, Role, RowRun, StreamOp
-from pyipu.passes.planning.row_strips import RowOp, RowUse
+from pyipu.passes.planning.row_strips import RowOp, RowUse, whole_units
 
 SAMPLES = 96
 """So many states of a chain are looked at."""
@@ -131,16 +131,16 @@ class StripBounds:
         """Up to which row a reader wants its operand: for the next strip if it waits for this operand."""
         total = self.run.ops[reader].rows.rows
         end = np.minimum(done + self.grains[reader], total) if deep else done
-        return np.clip((end - 1) * use.stride - use.low + use.window, 0, rows)
+        return np.clip((end - 1) // use.repeat * use.stride - use.low + use.window, 0, rows)
 
     def _needed(self, done: IntArray, reader: int, use: RowUse, rows: int) -> IntArray:
         over = done >= self.run.ops[reader].rows.rows
-        return np.where(over, rows, np.clip(done * use.stride - use.low, 0, rows))
+        return np.where(over, rows, np.clip(done // use.repeat * use.stride - use.low, 0, rows))
 
 
 def _computable(op: RowOp, use: RowUse, there: IntArray, rows: int) -> IntArray:
     """How many rows of an op can be computed from so many rows of an operand."""
-    reach = np.clip((there + use.low - use.window) // use.stride + 1, 0, op.rows)
+    reach = np.clip(((there + use.low - use.window) // use.stride + 1) * use.repeat, 0, op.rows)
     return np.where(there >= rows, op.rows, np.where(there > 0, reach, 0))
 
 
@@ -149,7 +149,7 @@ def grain(op: StreamOp, pixels: int) -> int:
     if op.role is not Role.COMPUTE:
         return op.rows.rows
     strips = max(1, op.rows.rows // max(1, -(-pixels // op.row_pixels)))
-    return -(-op.rows.rows // strips)
+    return whole_units(op.rows, -(-op.rows.rows // strips))
 
 
 def compute_cost(op: StreamOp, rows: int) -> float:

@@ -55,3 +55,17 @@ func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x28x4x4xf32> {
   %4 = "ipu.max_pool"(%3) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x30x6x4xf32>) -> tensor<1x28x4x4xf32>
   return %4 : tensor<1x28x4x4xf32>
 }
+
+// -----
+
+// Rows that are repeated in turn run in strips of a whole number of them.
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0, 0, 0>, sizes = array<i64: 1, 1, 1, 8, 1, 4>
+// CHECK: {codelet = @broadcast_0_strip_{{[0-9]}}{{.*}} -> tensor<1x1x2x8x2x4xf32>
+// CHECK: "ipu.reshape"({{.*}}) {shape = array<i64: 1, 2, 16, 4>}
+// CHECK: {codelet = @max_pool_1_strip
+func.func @main(%x: tensor<1x32x1x8x1x4xf32>) -> tensor<1x62x14x4xf32> {
+  %0 = "ipu.broadcast"(%x) {shape = array<i64: 1, 32, 2, 8, 2, 4>} : (tensor<1x32x1x8x1x4xf32>) -> tensor<1x32x2x8x2x4xf32>
+  %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 64, 16, 4>} : (tensor<1x32x2x8x2x4xf32>) -> tensor<1x64x16x4xf32>
+  %2 = "ipu.max_pool"(%1) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x16x4xf32>) -> tensor<1x62x14x4xf32>
+  return %2 : tensor<1x62x14x4xf32>
+}

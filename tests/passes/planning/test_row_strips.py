@@ -73,6 +73,21 @@ def test_rows_that_were_computed_long_before_are_joined_apart():
     assert not any(action.apart for action in plan(ops, 31, kept=0.5)[0])
 
 
+def test_rows_that_repeat_come_in_whole_numbers():
+    """Two result rows for each of the operand's; the three-row window behind them asks for odd numbers."""
+    ops = [source(8), RowOp(16, (RowUse(0, repeat=2),), grain=2), RowOp(14, (RowUse(1, window=3),), grain=1)]
+    actions, _ = plan(ops, 14)
+    assert strips(actions, 1) == [(first, first + 2) for first in range(0, 16, 2)]
+    assert [action.parts[0][1:] for action in actions if action.op == 1 and action.kind is Kind.COMPUTE] == [
+        (row, row + 1) for row in range(8)
+    ]
+
+
+def test_the_last_of_the_rows_that_repeat_may_be_fewer():
+    actions, _ = plan([source(4), RowOp(14, (RowUse(0, repeat=4),), grain=4)], 4)
+    assert strips(actions, 1) == [(0, 4), (4, 8), (8, 12), (12, 14)]
+
+
 def test_a_border_around_one_row_is_computed_at_once():
     actions, _ = plan([source(1), *padded_conv(0, 1, grain=1)], 1)
     assert strips(actions, 1) == [(0, 3)]
@@ -100,9 +115,10 @@ def test_every_row_is_computed_once_and_after_what_it_reads(data):
         inner = ops[value].rows
         if low + high:
             ops.append(RowOp(inner + low + high, (RowUse(value, low=low),), inner_rows=inner))
-        positions = (ops[-1].rows - window) // stride + 1
-        grain = data.draw(st.integers(1, 5))
-        ops.append(RowOp(positions, (RowUse(len(ops) - 1, window, stride),), grain=grain))
+        repeat = data.draw(st.sampled_from([1, 1, 2, 4]))
+        positions = ((ops[-1].rows - window) // stride + 1) * repeat - data.draw(st.integers(0, repeat - 1))
+        use = RowUse(len(ops) - 1, window, stride, repeat=repeat)
+        ops.append(RowOp(positions, (use,), grain=repeat * data.draw(st.integers(1, 5))))
     check(ops, data.draw(st.integers(1, ops[-1].rows)), data.draw(st.sampled_from([0.5, 0.7])))
 
 
