@@ -243,7 +243,7 @@ def _check(one: _Signature, context: ir.Context) -> bool:
         if attribute is None and required not in declared.OPTIONAL:
             raise VerificationError(f"'{name}' op lacks the attribute '{required}'")
     try:
-        complete = not declared.VARIADIC or one.segments == _segments_attribute(len(one.operands), context)
+        complete = not declared.VARIADIC or _segments_attribute(len(one.operands), context) == one.segments
         require(complete, f"lacks the right '{_SEGMENTS}'")
         results = [parse_type(type_) for type_ in one.results]
         expected = declared.result_types([parse_type(type_) for type_ in one.operands], one.values, results)

@@ -129,9 +129,20 @@ class StripWriter:
             concatenation.attributes["apart"] = ir.BoolAttr.get(True)
 
     def finish(self) -> None:
-        """Removes what was replaced."""
+        """Removes what was replaced, and puts together what whole ops read of tensors that were left in pieces."""
+        replaced = {op.operation for op in self.replaced}
+        for sink, pieces in self.in_pieces.items():
+            readers = [op for op in self.run.ops if op.operation not in replaced and self.values[sink] in op.operands]
+            if readers:
+                self._join_for(readers, sink, [value for value, _ in pieces])
         for op in reversed(self.replaced):
             op.operation.erase()
+
+    def _join_for(self, readers: Sequence[Op], sink: int, pieces: Sequence[ir.Value]) -> None:
+        """One tensor of the pieces, in front of the first reader."""
+        with ir.InsertionPoint(readers[0].operation), self.run.op(sink).location:
+            joined = concatenate(pieces, axis=1)
+        self.values[sink].replace_all_uses_except(joined, [op.operation for op in self.replaced])
 
 
 def _slice_rows(value: ir.Value, first: int, end: int, axis: int = 1) -> ir.Value:
