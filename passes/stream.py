@@ -6,7 +6,7 @@ memory, and nothing is computed twice: rows that the next strip needs again are 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from iree.compiler import ir
@@ -14,7 +14,7 @@ from iree.compiler import ir
 from pyipu.dialect.attributes import KINDS
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
-from pyipu.passes.planning.streaming import Stretch, cheapest_stretches, free_stretches
+from pyipu.passes.planning.streaming import Covered, Stretch, cheapest_stretches, free_stretches
 from pyipu.passes.row_runs import Run, row_runs
 from pyipu.passes.session import Session
 from pyipu.passes.strip_writer import StripWriter
@@ -35,12 +35,18 @@ class Stream(Pass):
     def run(self, module: ir.Module, session: Session) -> None:
         expected = 0
         for run in row_runs(module):
-            cover = cheapest_stretches(run.rows, self.peak) if self.peak else free_stretches(run.rows, self.free)
-            expected = max([expected, *(stretch.peak for stretch in cover)])
-            if any(stretch.in_strips for stretch in cover):
-                self._apply(run, cover, module, session)
+            chosen = cheapest_stretches(run.rows, self.peak) if self.peak else free_stretches(run.rows, self.free)
+            expected = max(expected, chosen.peak)
+            self._copy(run, chosen, session)
+            if any(stretch.in_strips for stretch in chosen.cover):
+                self._apply(replace(run, rows=chosen.run), chosen.cover, module, session)
 
         main_function(module).attributes["ipu.expected_bytes"] = KINDS["int"].encode(expected)
+
+    def _copy(self, run: Run, chosen: Covered, session: Session) -> None:
+        for number in chosen.run.apart:
+            run.op(number).operation.attributes["apart"] = ir.BoolAttr.get(True)
+            session.remark(self.NAME, run.op(number).location, "copies what it concatenates, which waits for long")
 
     def _apply(self, run: Run, cover: tuple[Stretch, ...], module: ir.Module, session: Session) -> None:
         writer = StripWriter(run, module)

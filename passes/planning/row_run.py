@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pyipu.passes.planning.row_strips import RowOp
+from pyipu.passes.planning.row_strips import RowOp, RowUse
 
 IntArray = NDArray[np.int64]
 
@@ -52,12 +52,13 @@ class StreamOp:
 class RowRun:
     """Ops in program order; the first `given` of them are tensors from outside.
 
-    `leaves` are the values that are read behind the run.
+    `leaves` are the values that are read behind the run. Ops in `apart` copy what they gather when they run whole.
     """
 
     ops: tuple[StreamOp, ...]
     given: int
     leaves: frozenset[int]
+    apart: frozenset[int] = frozenset()
 
     @cached_property
     def last_reads(self) -> tuple[int, ...]:
@@ -103,9 +104,21 @@ class RowRun:
     @cached_property
     def bytes_across(self) -> IntArray:
         """Bytes alive between op p - 1 and op p, for each p up to the number of ops."""
+        return self.alive_across(self.tensors)
+
+    def alive_across(self, buffers: Buffers) -> IntArray:
+        """The same, of certain buffers."""
         places = np.arange(len(self.ops) + 1)[:, np.newaxis]
-        alive = (self.tensors.begin < places) & (self.tensors.last >= places)
-        return alive @ self.tensors.size
+        alive: IntArray = ((buffers.begin < places) & (buffers.last >= places)) @ buffers.size
+        return alive
+
+    def copied_bytes(self, first: int, end: int) -> int:
+        """Bytes that ops [first, end) copy when they run whole."""
+        copied = (self.ops[use.value] for number in self.apart if first <= number < end for use in self._uses(number))
+        return sum(op.bytes for op in copied)
+
+    def _uses(self, number: int) -> tuple[RowUse, ...]:
+        return self.ops[number].rows.uses
 
     def whole_peak(self, first: int, end: int) -> int:
         """The most bytes alive while ops [first, end) run whole."""
@@ -139,7 +152,8 @@ def _groups(run: RowRun, gathers: bool, in_place: bool) -> list[int]:
     """For each value another one in the same buffer; following them leads to the one that stands for the buffer."""
     group = list(range(len(run.ops)))
     gathered: set[int] = set()
-    sharing = ((number, op) for number, op in enumerate(run.ops) if gathers or op.role is not Role.GATHER)
+    copies = range(len(run.ops)) if not gathers else run.apart
+    sharing = ((i, op) for i, op in enumerate(run.ops) if op.role is not Role.GATHER or i not in copies)
     for number, op in sharing:
         for value in _shared_values(run, number, op, gathered, in_place):
             group[_root(group, value)] = number

@@ -14,12 +14,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import product
 
+from pyipu.passes.planning.long_gathers import with_copied_gathers
 from pyipu.passes.planning.row_run import RowRun
 from pyipu.passes.planning.strip_bounds import PIXELS, WIDE, StripBounds, compute_cost
-from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch, sample_pieces
+from pyipu.passes.planning.strip_plan import COPIED_BYTES, plan_cost, plan_peak, plan_stretch, sample_pieces
 
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
@@ -67,14 +68,44 @@ Cover = tuple[Stretch, ...]
 """Stretches that follow each other from the first op of a run to the last."""
 
 
-def cheapest_stretches(run: RowRun, enough: int) -> Cover:
+@dataclass(frozen=True)
+class Covered:
+    """A run and the stretches that it is made of; the run says which concatenations copy."""
+
+    run: RowRun
+    cover: Cover
+
+    @cached_property
+    def peak(self) -> int:
+        return max((stretch.peak for stretch in self.cover), default=0)
+
+    @cached_property
+    def cost(self) -> float:
+        return sum(stretch.cost for stretch in self.cover)
+
+
+def cheapest_stretches(run: RowRun, enough: int) -> Covered:
     """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak."""
-    return _planner(run, None).cover(enough)
+    found = [Covered(one, _planner(one, None).cover(enough)) for one in _variants(run)]
+    return min(found, key=lambda one: (max(one.peak, enough), one.cost))
 
 
-def free_stretches(run: RowRun, allowance: float) -> Cover:
-    """The cover with the least peak of those whose strips cost at most this part of the run's time."""
-    return _planner(run, allowance).cover(0)
+def free_stretches(run: RowRun, allowance: float) -> Covered:
+    """The cover with the least peak of those whose strips and copies cost at most this part of the run's time."""
+    found = [Covered(one, _planner(one, allowance).cover(0)) for one in _variants(run)]
+    return min(found, key=lambda one: (one.cost > allowance * run_time(run), one.peak))
+
+
+@lru_cache(maxsize=8)
+def _variants(run: RowRun) -> tuple[RowRun, ...]:
+    """The run as it is, and with copies where that may lower its memory."""
+    copying = with_copied_gathers(run)
+    return (run,) if copying is None else (run, copying)
+
+
+def run_time(run: RowRun) -> float:
+    """Microseconds that the ops of a run take when they run whole, by estimate."""
+    return sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
 
 
 class _Planner:
@@ -82,7 +113,6 @@ class _Planner:
 
     def __init__(self, run: RowRun, allowance: float | None) -> None:
         self.run, self.allowance = run, allowance
-        self.time = sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
         self.options = list(_options(run, wide=allowance is not None))
         self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
 
@@ -102,9 +132,9 @@ class _Planner:
             return _cheapest(options, max(enough, least), self.run)
         peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
         covers = partial(_cheapest, options, run=self.run)
-        most = self.allowance * self.time
+        most = self.allowance * run_time(self.run)
         affordable = bisect_left(peaks, True, key=lambda peak: sum(one.cost for one in covers(peak)) <= most)
-        return covers(peaks[affordable])
+        return covers(peaks[min(affordable, len(peaks) - 1)])
 
     def _plan(self, stretch: Stretch) -> None:
         number = self.numbers[stretch]
@@ -124,8 +154,8 @@ def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
     widths = [StripBounds(run, pixels) for pixels in PIXELS if pixels >= WIDE or not wide]
     ends = ((False, False),) if wide else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
-        whole = run.whole_peak(cuts[j - 1], cuts[j])
-        yield Stretch(cuts[j - 1], cuts[j], whole, 0.0, exact=True)
+        whole, copied = run.whole_peak(cuts[j - 1], cuts[j]), run.copied_bytes(cuts[j - 1], cuts[j])
+        yield Stretch(cuts[j - 1], cuts[j], whole, copied / COPIED_BYTES, exact=True)
         for first, bounds in _bounds(widths, cuts[max(0, j - LONGEST) : j], cuts[j]):
             yield from _between(run, first, cuts[j], bounds, ends)
 

@@ -20,7 +20,7 @@ from pyipu.passes.planning.row_strips import RowOp, RowUse, whole_units
 SAMPLES = 96
 """So many states of a chain are looked at."""
 
-PIXELS = (448, 224, 112, 56, 28, 14, 1)
+PIXELS = (1792, 448, 224, 112, 56, 28, 14, 1)
 """How wide strips of an op with weights are tried, in pixels."""
 
 WIDE = 56
