@@ -19,14 +19,17 @@ from itertools import product
 
 from pyipu.passes.planning.long_gathers import with_copied_gathers
 from pyipu.passes.planning.row_run import RowRun
-from pyipu.passes.planning.strip_bounds import PIXELS, WIDE, StripBounds, compute_cost
-from pyipu.passes.planning.strip_plan import COPIED_BYTES, plan_cost, plan_peak, plan_stretch, sample_pieces
+from pyipu.passes.planning.strip_bounds import COPIED_BYTES, PIXELS, WIDE, StripBounds, compute_cost
+from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch, sample_pieces
 
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
 
-PATIENCE = 40
-"""So many covers are planned in earnest; then the best of what was planned is taken."""
+PATIENCE = 80_000
+"""So many strips are planned in earnest for one cover, some seconds; then the best of what was planned is taken."""
+
+BUDGET_PATIENCE = 250_000
+"""The same where memory counts more than the time of compilation."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Stretch:
     """What it computes stays in pieces, for a stretch that takes it so."""
     exact: bool = False
     """Peak and cost are those of a plan, and no bounds."""
+    strips: int = 0
+    """How many strips the plan has, of all ops together."""
 
     @property
     def in_strips(self) -> bool:
@@ -117,13 +122,13 @@ class _Planner:
         self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
 
     def cover(self, enough: int) -> Cover:
-        for _ in range(PATIENCE):
+        work, patience = 0, BUDGET_PATIENCE if self.allowance is None else PATIENCE
+        while work < patience:
             cover = self._best(self.options, enough)
             unknown = [stretch for stretch in cover if not stretch.exact]
             if not unknown:
                 return cover
-            for stretch in unknown:
-                self._plan(stretch)
+            work += sum(self._plan(stretch) for stretch in unknown)
         return self._best([stretch for stretch in self.options if stretch.exact], enough)
 
     def _best(self, options: Sequence[Stretch], enough: int) -> Cover:
@@ -136,10 +141,12 @@ class _Planner:
         affordable = bisect_left(peaks, True, key=lambda peak: sum(one.cost for one in covers(peak)) <= most)
         return covers(peaks[min(affordable, len(peaks) - 1)])
 
-    def _plan(self, stretch: Stretch) -> None:
+    def _plan(self, stretch: Stretch) -> int:
+        """Plans a stretch in earnest; returns its strips."""
         number = self.numbers[stretch]
         self.options[number] = planned(self.run, stretch)
         self.numbers[self.options[number]] = number
+        return self.options[number].strips
 
 
 @lru_cache(maxsize=8)
@@ -191,7 +198,7 @@ def planned(run: RowRun, stretch: Stretch) -> Stretch:
     plan = plan_stretch(run, stretch.first, stretch.end, stretch.pixels, known)
     peak = plan_peak(run, plan, stretch.first, known, stretch.pieces_in, stretch.pieces_out)
     cost = plan_cost(run, plan, stretch.first, stretch.end)
-    return replace(stretch, peak=peak, cost=cost, exact=True)
+    return replace(stretch, peak=peak, cost=cost, exact=True, strips=len(plan.actions))
 
 
 def _least_peak(options: Sequence[Stretch], run: RowRun) -> int:

@@ -28,6 +28,8 @@ WIDE = 56
 
 DISPATCH = 1.5
 """Microseconds that one more dispatch takes on two threads."""
+COPIED_BYTES = 10e3
+"""Bytes per microsecond that are copied."""
 MULTIPLY_ADDS = 100e3
 """Multiply-adds per microsecond, of two cores."""
 CACHED = 2**19
@@ -61,9 +63,20 @@ class StripBounds:
         return most
 
     def costs(self, low: int, end: int) -> NDArray[np.float64]:
-        """Microseconds that the ops from each place in [low, end) on take longer than as a whole, without copies."""
-        extra = [self._extra(number) for number in range(low, end)]
-        return np.flip(np.cumsum(np.flip(np.array(extra))))
+        """Microseconds that the ops from each place in [low, end) on take longer than as a whole."""
+        extra = np.array([self._extra(number) for number in range(low, end)])
+        for number in range(low, end):
+            for use in (use for use in self.run.ops[number].rows.uses if use.value >= low):
+                extra[use.value - low] += self._overlap(number, use)
+        return np.flip(np.cumsum(np.flip(extra)))
+
+    def _overlap(self, number: int, use: RowUse) -> float:
+        """Microseconds to copy the rows of an operand that a strip has in common with the one before it."""
+        op, rows = self.run.ops[number], use.window - use.stride
+        if op.role is not Role.COMPUTE or rows <= 0:
+            return 0.0
+        strips = -(-op.rows.rows // self.grains[number])
+        return (strips - 1) * (DISPATCH + rows * self.run.ops[use.value].row_bytes / COPIED_BYTES)
 
     def _extra(self, number: int) -> float:
         op, rows = self.run.ops[number], self.grains[number]

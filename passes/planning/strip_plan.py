@@ -10,10 +10,7 @@ import numpy as np
 
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import Action, Kind, Part, plan_strips
-from pyipu.passes.planning.strip_bounds import DISPATCH, WIDE, compute_cost, grain, row_ops, sinks_of
-
-COPIED_BYTES = 10e3
-"""Bytes per microsecond that are copied."""
+from pyipu.passes.planning.strip_bounds import COPIED_BYTES, DISPATCH, WIDE, compute_cost, grain, row_ops, sinks_of
 
 
 @dataclass(frozen=True)

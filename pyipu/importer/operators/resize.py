@@ -15,7 +15,7 @@ from pyipu.errors import UnsupportedError
 from pyipu.importer.graph import GraphBuilder
 from pyipu.importer.operators.axes import normal_axis
 from pyipu.importer.operators.movement import gather_known
-from pyipu.importer.operators.windows import channels_first, channels_last
+from pyipu.importer.operators.windows import channels_first, channels_last, pad
 from pyipu.importer.registry import Floats, Ints, Value, operator
 
 
@@ -209,7 +209,45 @@ def _within(axis: Axis, places: np.ndarray, weights: np.ndarray, method: Method)
     return np.clip(places, 0, axis.before - 1).astype(np.int64), weights
 
 
+MOST_NEIGHBOURS = 8
+"""Of more neighbours than these, elements are looked up one by one."""
+
+
 def _interpolate(graph: GraphBuilder, x: Value, axis: int, places: np.ndarray, weights: np.ndarray) -> Value:
+    """When the size grows by a whole number, each element with some neighbours makes that many new ones."""
+    before, after = tensor_of(x).shape[axis], places.shape[1]
+    if before and after and after % before == 0:
+        distances = places - np.arange(after) // (after // before)
+        if np.ptp(distances) < MOST_NEIGHBOURS:
+            return _spread_out(graph, x, axis, distances, weights)
+    return _look_up(graph, x, axis, places, weights)
+
+
+def _spread_out(graph: GraphBuilder, x: Value, axis: int, distances: np.ndarray, weights: np.ndarray) -> Value:
+    """The sum of x shifted by each distance, every element of it taken several times with its weights."""
+    tensor, low, high = tensor_of(x), min(int(distances.min()), 0), max(int(distances.max()), 0)
+    count = weights.shape[1] // tensor.shape[axis]
+    apart = [*tensor.shape[: axis + 1], 1, *tensor.shape[axis + 1 :]]
+    along = [tensor.shape[axis], count, *[1] * (tensor.rank - axis - 1)]
+    padded = _widened(graph, x, axis, -low, high)
+    result = None
+    for distance in range(low, high + 1):
+        factors = np.where(distances == distance, weights, 0).sum(0).astype(tensor.numpy_dtype)
+        part = graph.reshape(_widened(graph, padded, axis, low - distance, distance - high), apart)
+        part = graph.create(Multiply, part, graph.constant(factors.reshape(along)))
+        result = part if result is None else graph.create(Add, result, part)
+    assert result is not None, "there is at least one distance"
+    return graph.reshape(result, [size * count if i == axis else size for i, size in enumerate(tensor.shape)])
+
+
+def _widened(graph: GraphBuilder, x: Value, axis: int, low: int, high: int) -> Value:
+    """Zeros in front and behind along one axis; negative numbers cut elements off."""
+    rank = tensor_of(x).rank
+    before, behind = ([width if i == axis else 0 for i in range(rank)] for width in (low, high))
+    return pad(graph, x, before, behind)
+
+
+def _look_up(graph: GraphBuilder, x: Value, axis: int, places: np.ndarray, weights: np.ndarray) -> Value:
     tensor = tensor_of(x)
     shape = [-1 if i == axis else 1 for i in range(tensor.rank)]
     result = None
