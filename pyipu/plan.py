@@ -76,7 +76,7 @@ class MemoryPlan:
     - `in-place`: results take the bytes of dying operands, parts are produced inside of their whole, slices are views.
       A whole is then alive from its first part on, which may cost more than it saves.
     - `schedule`: the same in the order that was chosen.
-    - `tile`: rows run in strips, where the target does that: `arena_bytes`.
+    - `tile`: rows run in strips, and cheap values are computed twice, where the target does that: `arena_bytes`.
 
     `order` says how the order of the steps was chosen: "exact", no other order has less alive at once; "heuristic", the
     best that was found; "given", it is the model's.
