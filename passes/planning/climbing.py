@@ -25,44 +25,64 @@ def improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> 
         return
     starts = greedy.orders(problem)
     for number, name in enumerate(("area", "duration", "size")):
-        climb = _Climb(problem, starts[name], number % 2 == 1, random.Random(seed + number))
+        if peak == problem.lower_bound or patience.is_over:
+            return
+        climb = Climb(problem, starts[name], number % 2 == 1, seed + number)
         for offsets in climb.lower_than(peak, patience):
             peak = climb.peak
             yield offsets
 
 
-class _Climb:
+class Climb:
     """The order that is best so far, and its placement."""
 
-    def __init__(self, problem: Problem, order: list[int], best_fit: bool, chance: random.Random) -> None:
-        self.problem, self.best_fit, self.chance = problem, best_fit, chance
-        self._accept(order, greedy.place(problem, order, best_fit))
+    def __init__(self, problem: Problem, order: list[int], best_fit: bool, seed: int) -> None:
+        self.problem, self.best_fit, self.chance = problem, best_fit, random.Random(seed)
         self.stale = 0
+        self._accept(order, greedy.place(problem, order, best_fit).tolist())
 
     def lower_than(self, peak: int, patience: Patience) -> Iterator[IntArray]:
         """Placements below `peak`, each lower than the one before."""
         while self.stale < STALE and peak > self.problem.lower_bound and not patience.is_over:
-            self._step()
+            self.step()
             if self.peak < peak:
                 peak = self.peak
-                yield self.offsets
+                yield np.array(self.offsets, dtype=np.int64)
 
-    def _accept(self, order: list[int], offsets: IntArray) -> None:
-        self.order, self.offsets, self.peak = order, offsets, self.problem.peak(offsets)
+    def _accept(self, order: list[int], offsets: list[int]) -> None:
+        self.order, self.offsets = order, offsets
+        self.tops = [offset + size for offset, size in zip(offsets, self.problem.sizes, strict=True)]
+        self.peak = max(self.tops)
 
-    def _step(self) -> None:
-        """Tries one other order; what is in front of the change stays where it is."""
+    def step(self) -> None:
+        """Tries one other order."""
         before = self.peak
         place, order = self._changed()
-        fixed = dict(zip(order[:place], self.offsets[order[:place]].tolist(), strict=True))
-        offsets = greedy.place_within(self.problem, order[place:], self.best_fit, self.peak, fixed)
+        offsets = self._placed(place, order)
         if offsets is not None:
             self._accept(order, offsets)
         self.stale = 0 if self.peak < before else self.stale + 1
 
+    def _placed(self, place: int, order: list[int]) -> list[int] | None:
+        """The offsets in an order in which `order[place]` came forward, or None above the peak.
+
+        Only what conflicts with something that moves can move itself.
+        """
+        taken: list[greedy.Range | None] = [None] * self.problem.count
+        for buffer in order[:place]:
+            taken[buffer] = (self.offsets[buffer], self.tops[buffer])
+        unsure = {order[place], *self.problem.conflicts[order[place]]}
+        for buffer in order[place:]:
+            old = (self.offsets[buffer], self.tops[buffer])
+            taken[buffer] = new = greedy.fit(self.problem, buffer, taken, self.best_fit) if buffer in unsure else old
+            if new[1] > self.peak:
+                return None
+            unsure.update(self.problem.conflicts[buffer] if new != old else ())
+        return [placed[0] for placed in taken if placed is not None]
+
     def _changed(self) -> tuple[int, list[int]]:
         """A buffer at the peak goes in front of a conflicting one that was placed before it; to which place."""
-        highest = np.flatnonzero(self.offsets + self.problem.size == self.peak).tolist()
+        highest = [buffer for buffer, top in enumerate(self.tops) if top == self.peak]
         moved = self.chance.choice(highest)
         place = self.order.index(moved)
         conflicts = set(self.problem.conflicts[moved])

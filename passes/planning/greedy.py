@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -56,17 +56,21 @@ def place_within(
 
     None as soon as a buffer ends beyond `limit` units.
     """
-    find_gap = _smallest_gap if best_fit else _lowest_gap
-    sizes, neighbours = problem.size.tolist(), problem.neighbours
     taken: list[Range | None] = [None] * problem.count
     for buffer, offset in fixed.items():
-        taken[buffer] = (offset, offset + sizes[buffer])
+        taken[buffer] = (offset, offset + problem.sizes[buffer])
     for buffer in order:
-        offset = find_gap(sorted(filter(None, neighbours[buffer](taken))), sizes[buffer])
-        taken[buffer] = (offset, offset + sizes[buffer])
-        if offset + sizes[buffer] > limit:
+        taken[buffer] = placed = fit(problem, buffer, taken, best_fit)
+        if placed[1] > limit:
             return None
     return np.array([placed[0] if placed else -1 for placed in taken], dtype=np.int64)
+
+
+def fit(problem: Problem, buffer: int, taken: Sequence[Range | None], best_fit: bool) -> Range:
+    """Where a buffer goes between those that are `taken`: to its lowest or its smallest gap."""
+    find_gap, size = _smallest_gap if best_fit else _lowest_gap, problem.sizes[buffer]
+    offset = find_gap(sorted(filter(None, problem.neighbours[buffer](taken))), size)
+    return offset, offset + size
 
 
 def sweep(problem: Problem) -> IntArray:
