@@ -11,11 +11,13 @@ from pyipu.passes.layout import Layout
 from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
 from pyipu.passes.quantize import Quantize
+from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
 
-_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Storage, Quantize, Account, Stream, ScheduleSteps]
+_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Storage, Quantize, Account, Stream]
+_ORDERED: list[type[Pass]] = [ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline]
 
-PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_PLACED)}
+PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_ORDERED, *_PLACED)}

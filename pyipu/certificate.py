@@ -33,7 +33,15 @@ def memory_plan(module: ir.Module, parameters: Parameters, code_bytes: int) -> M
         parameter_bytes=parameters.size,
         code_bytes=code_bytes,
         buffers=tuple(_buffers(main)),
+        order=_order(main),
     )
+
+
+def _order(main: func.FuncOp) -> str:
+    """How `ipu-schedule` chose the order, if it ran."""
+    if "ipu.schedule" not in main.attributes:
+        return "given"
+    return ir.StringAttr(main.attributes["ipu.schedule"]).value
 
 
 def _buffers(main: func.FuncOp) -> Iterator[Buffer]:

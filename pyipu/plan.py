@@ -13,7 +13,7 @@ import numpy as np
 
 from pyipu.errors import Error
 
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,10 @@ class MemoryPlan:
     - `in-place`: results take the bytes of dying operands, parts are produced inside of their whole, slices are views.
       A whole is then alive from its first part on, which may cost more than it saves.
     - `schedule`: the same in the order that was chosen.
-    - `tile`: rows run in strips, where the target does that: `arena_bytes`.
+    - `tile`: rows run in strips, and cheap values are computed twice, where the target does that: `arena_bytes`.
+
+    `order` says how the order of the steps was chosen: "exact", no other order has less alive at once; "heuristic", the
+    best that was found; "given", it is the model's.
 
     Values are those between vertices, after fusion. The stages before `tile` are placed without a search, at most a
     few percent above the best. A stage that a target's passes do not record is left out. `code_bytes` is the size of
@@ -91,6 +94,7 @@ class MemoryPlan:
     parameter_bytes: int
     code_bytes: int
     buffers: tuple[Buffer, ...] = ()
+    order: str = "given"
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,12 @@ _STAGES = {
     "tile": "strips of rows: the arena",
 }
 
+_ORDERS = {
+    "exact": "no other has less alive at once",
+    "heuristic": "the best that was found",
+    "given": "as in the model",
+}
+
 
 def _tensor_row(kind: str, tensor: TensorDescription) -> tuple[str, ...]:
     return kind, tensor.name, tensor.dtype.name, _shape(tensor.shape), f"{tensor.size:,}"
@@ -74,6 +80,7 @@ def _memory_rows(memory: MemoryPlan) -> list[tuple[str, str, str]]:
     return [
         ("arena", f"{memory.arena_bytes:,}", "proved optimal" if memory.proved_optimal else distance),
         ("lower bound", f"{memory.lower_bound:,}", "of these buffers in this order"),
+        ("order", "", f"{memory.order}: {_ORDERS[memory.order]}"),
         ("results", f"{memory.result_bytes:,}", "returned, beside the arena"),
         ("weights", f"{memory.parameter_bytes:,}", ""),
         ("code", f"{memory.code_bytes:,}", ""),

@@ -49,7 +49,7 @@ def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool 
         Stage("graph", ",".join(filter(None, [normal, pack]))),
         Stage("vertices", "ipu-fuse"),
         Stage("account", ",".join(accounts)),
-        *([Stage("strips", f"{stream},{schedule}")] if stream else []),
+        *([Stage("strips", f"{stream},{schedule},ipu-recompute{{{sharing}}}")] if stream else []),
         Stage("memory", place),
         Stage("code", "ipu-outline"),
     )

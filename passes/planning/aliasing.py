@@ -116,6 +116,8 @@ class _Planner:
         self.storage_of: dict[int, int] = {}
         self.copies: set[tuple[int, int]] = set()
         self.kept_apart: set[int] = set()
+        self.copied_shape: dict[int, tuple[int, ...]] = {}
+        """For each reshape that is a copy, the shape under which elements are written to it."""
         self.in_place: dict[int, int] = {}
         self.refusals: list[Refusal] = []
         self.last_read = _last_reads(steps, returned)
@@ -220,6 +222,7 @@ class _Planner:
             return
         self._refuse(number, source, "its elements are not in one piece")
         self._open(result)
+        self.copied_shape[result] = self.tensors[source].shape
         self.copies.add((number, 0))
 
     def _copy(self, number: int, step: Step) -> None:
@@ -258,7 +261,14 @@ class _Planner:
             return "it is a part of another buffer"
         if any(target.place(inner, self.granularity) is None for inner in storage.members.values()):
             return "its elements would not be in one piece"
+        if not all(self._can_be_copied(value, target, inner) for value, inner in storage.members.items()):
+            return "what is copied to it would not be in one piece"
         return None
+
+    def _can_be_copied(self, value: int, target: Region, inner: Region) -> bool:
+        """Whether a reshape that is a copy can be written under its operand's shape, once it lies in `target`."""
+        placed, shape = target.place(inner, self.granularity), self.copied_shape.get(value)
+        return shape is None or (placed is not None and placed.reshape(shape) is not None)
 
     def _move(self, source: int, result: int, target: Region) -> None:
         key = self.storage_of[source]

@@ -1,23 +1,32 @@
 """Memory allocation: one offset per live interval, so that the arena's peak comes near its lower bound.
 
 A portfolio: greedy placements first, then searches that improve on the best of them. It stops as soon as a peak
-equals the lower bound, which no plan can beat.
+equals the lower bound, which no plan can beat, and a search that gains nothing any more ends early.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pyipu.passes.planning import climbing, greedy, restarts
+from pyipu.passes.planning.patience import Patience
 from pyipu.passes.planning.problem import IntArray, Problem
 
 ESTIMATED_CONFLICTS = 200_000
 """Pairs of buffers whose several placements take some tenths of a second; DenseNet-121 has 538 before it is tiled."""
+
+CLIMBED = 0.25
+"""The part of the time for searching that hill climbing may take."""
+STALLED = 0.25
+"""The part of that time without a gain after which a search ends."""
+
+Improvements = Callable[[Problem, int, Patience, int], Iterator[IntArray]]
+"""Placements with lower and lower peaks, of a problem, below a peak, for as long as the patience lasts, by a seed."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +72,9 @@ def allocate(
     """Places every interval in one arena such that no two that are alive at the same step share a byte.
 
     Sizes are rounded up to `alignment` bytes, so every offset and the peak are multiples of it. `time_limit` is in
-    seconds; the first placement is finished even if it takes longer. The result depends on `seed` alone, unless the
-    time limit ends the search.
+    seconds; the first placement is finished even if it takes longer. A search ends before it if it gained nothing for a
+    quarter of the time, and for as long as it took to gain what it did. The result depends on `seed` alone, unless time
+    ends a search.
 
     Raises ValueError if names repeat, an interval is empty or a size is negative, or the alignment is no positive
     integer.
@@ -117,12 +127,18 @@ def _check(intervals: Sequence[Interval], alignment: int) -> None:
 def _best(problem: Problem, deadline: float, seed: int) -> tuple[str, IntArray]:
     """The method and the offsets of the lowest peak."""
     method, offsets = _best_greedy(problem, deadline)
-    halfway = (time.monotonic() + deadline) / 2
-    for better in climbing.improvements(problem, problem.peak(offsets), halfway, seed):
-        method, offsets = "hill climbing", better
-    for better in restarts.improvements(problem, problem.peak(offsets), deadline, seed):
-        method, offsets = "beam search", better
+    for name, patience, improvements in _searches(deadline):
+        for better in improvements(problem, problem.peak(offsets), patience, seed):
+            method, offsets = name, better
+            patience.gain()
     return method, offsets
+
+
+def _searches(deadline: float) -> Iterator[tuple[str, Patience, Improvements]]:
+    """What improves on a placement, one after the other: hill climbing gains early or not at all."""
+    left = max(deadline - time.monotonic(), 0)
+    yield "hill climbing", Patience(deadline - left * (1 - CLIMBED), left * STALLED), climbing.improvements
+    yield "beam search", Patience(deadline, left * STALLED), restarts.improvements
 
 
 def _best_greedy(problem: Problem, deadline: float) -> tuple[str, IntArray]:

@@ -7,64 +7,87 @@ is kept. This is the search of Arm's Vela compiler ("HillClimb", Ethos-U Vela, 2
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 
 import numpy as np
 
 from pyipu.passes.planning import greedy
+from pyipu.passes.planning.patience import Patience
 from pyipu.passes.planning.problem import IntArray, Problem
 
 STALE = 150
 """So many orders in a row without a lower peak end the climb from one order."""
 
 
-def improvements(problem: Problem, peak: int, deadline: float, seed: int) -> Iterator[IntArray]:
-    """Offsets, in units, with lower and lower peaks, all below `peak`, until the deadline or the lower bound."""
+def improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> Iterator[IntArray]:
+    """Offsets, in units, with lower and lower peaks, all below `peak`, until the patience ends or the lower bound."""
     if problem.conflict_count > greedy.CONFLICT_LIMIT:
         return
     starts = greedy.orders(problem)
     for number, name in enumerate(("area", "duration", "size")):
-        climb = _Climb(problem, starts[name], number % 2 == 1, random.Random(seed + number))
-        for offsets in climb.lower_than(peak, deadline):
+        if peak == problem.lower_bound or patience.is_over:
+            return
+        climb = Climb(problem, starts[name], number % 2 == 1, seed + number)
+        for offsets in climb.lower_than(peak, patience):
             peak = climb.peak
             yield offsets
 
 
-class _Climb:
+class Climb:
     """The order that is best so far, and its placement."""
 
-    def __init__(self, problem: Problem, order: list[int], best_fit: bool, chance: random.Random) -> None:
-        self.problem, self.order, self.best_fit, self.chance = problem, order, best_fit, chance
-        self.offsets = greedy.place(problem, order, best_fit)
-        self.peak = problem.peak(self.offsets)
+    def __init__(self, problem: Problem, order: list[int], best_fit: bool, seed: int) -> None:
+        self.problem, self.best_fit, self.chance = problem, best_fit, random.Random(seed)
         self.stale = 0
+        self._accept(order, greedy.place(problem, order, best_fit).tolist())
 
-    def lower_than(self, peak: int, deadline: float) -> Iterator[IntArray]:
+    def lower_than(self, peak: int, patience: Patience) -> Iterator[IntArray]:
         """Placements below `peak`, each lower than the one before."""
-        while self.stale < STALE and peak > self.problem.lower_bound and time.monotonic() < deadline:
-            self._step()
+        while self.stale < STALE and peak > self.problem.lower_bound and not patience.is_over:
+            self.step()
             if self.peak < peak:
                 peak = self.peak
-                yield self.offsets
+                yield np.array(self.offsets, dtype=np.int64)
 
-    def _step(self) -> None:
+    def _accept(self, order: list[int], offsets: list[int]) -> None:
+        self.order, self.offsets = order, offsets
+        self.tops = [offset + size for offset, size in zip(offsets, self.problem.sizes, strict=True)]
+        self.peak = max(self.tops)
+
+    def step(self) -> None:
         """Tries one other order."""
-        order = self._changed()
-        offsets = greedy.place(self.problem, order, self.best_fit)
-        peak = self.problem.peak(offsets)
-        self.stale = 0 if peak < self.peak else self.stale + 1
-        if peak <= self.peak:
-            self.order, self.offsets, self.peak = order, offsets, peak
+        before = self.peak
+        place, order = self._changed()
+        offsets = self._placed(place, order)
+        if offsets is not None:
+            self._accept(order, offsets)
+        self.stale = 0 if self.peak < before else self.stale + 1
 
-    def _changed(self) -> list[int]:
-        """A buffer at the peak goes in front of a conflicting one that was placed before it."""
-        highest = np.flatnonzero(self.offsets + self.problem.size == self.peak).tolist()
+    def _placed(self, place: int, order: list[int]) -> list[int] | None:
+        """The offsets in an order in which `order[place]` came forward, or None above the peak.
+
+        Only what conflicts with something that moves can move itself.
+        """
+        taken: list[greedy.Range | None] = [None] * self.problem.count
+        for buffer in order[:place]:
+            taken[buffer] = (self.offsets[buffer], self.tops[buffer])
+        unsure = {order[place], *self.problem.conflicts[order[place]]}
+        for buffer in order[place:]:
+            old = (self.offsets[buffer], self.tops[buffer])
+            taken[buffer] = new = greedy.fit(self.problem, buffer, taken, self.best_fit) if buffer in unsure else old
+            if new[1] > self.peak:
+                return None
+            unsure.update(self.problem.conflicts[buffer] if new != old else ())
+        return [placed[0] for placed in taken if placed is not None]
+
+    def _changed(self) -> tuple[int, list[int]]:
+        """A buffer at the peak goes in front of a conflicting one that was placed before it; to which place."""
+        highest = [buffer for buffer, top in enumerate(self.tops) if top == self.peak]
         moved = self.chance.choice(highest)
         place = self.order.index(moved)
         conflicts = set(self.problem.conflicts[moved])
         earlier = [i for i in range(place) if self.order[i] in conflicts]
         if not earlier:
-            return self.order
+            return place, self.order
         target = self.chance.choice(earlier)
-        return [*self.order[:target], moved, *self.order[target:place], *self.order[place + 1 :]]
+        return target, [*self.order[:target], moved, *self.order[target:place], *self.order[place + 1 :]]

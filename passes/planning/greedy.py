@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect, insort
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -38,22 +38,39 @@ def orders(problem: Problem) -> dict[str, list[int]]:
     }
 
 
-def place(problem: Problem, order: Iterable[int], best_fit: bool, fixed: Mapping[int, int] | None = None) -> IntArray:
-    """Offsets, in units, of the buffers placed in `order`, each in its lowest or (best fit) its smallest gap.
+def place(problem: Problem, order: Iterable[int], best_fit: bool) -> IntArray:
+    """Offsets, in units, of all buffers, placed in `order`, each in its lowest or (best fit) its smallest gap.
 
-    `order` must hold every buffer but the `fixed` ones, which keep their offsets. Takes O(conflicts) steps plus a sort
-    per buffer. Greedy by size is the method of Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
-    Inference" (2020).
+    Takes O(conflicts) steps plus a sort per buffer. Greedy by size is the method of Pisarchyk and Lee, "Efficient
+    Memory Management for Deep Neural Net Inference" (2020).
     """
-    find_gap = _smallest_gap if best_fit else _lowest_gap
-    sizes, neighbours = problem.size.tolist(), problem.neighbours
-    fixed = fixed or {}
+    offsets = place_within(problem, order, best_fit, sys.maxsize, {})
+    assert offsets is not None
+    return offsets
+
+
+def place_within(
+    problem: Problem, order: Iterable[int], best_fit: bool, limit: int, fixed: Mapping[int, int]
+) -> IntArray | None:
+    """As `place`, around the `fixed` buffers, which keep their offsets and are not in `order`.
+
+    None as soon as a buffer ends beyond `limit` units.
+    """
     taken: list[Range | None] = [None] * problem.count
-    for buffer in chain(fixed, order):
-        occupied = sorted(filter(None, neighbours[buffer](taken)))
-        offset = fixed[buffer] if buffer in fixed else find_gap(occupied, sizes[buffer])
-        taken[buffer] = (offset, offset + sizes[buffer])
+    for buffer, offset in fixed.items():
+        taken[buffer] = (offset, offset + problem.sizes[buffer])
+    for buffer in order:
+        taken[buffer] = placed = fit(problem, buffer, taken, best_fit)
+        if placed[1] > limit:
+            return None
     return np.array([placed[0] if placed else -1 for placed in taken], dtype=np.int64)
+
+
+def fit(problem: Problem, buffer: int, taken: Sequence[Range | None], best_fit: bool) -> Range:
+    """Where a buffer goes between those that are `taken`: to its lowest or its smallest gap."""
+    find_gap, size = _smallest_gap if best_fit else _lowest_gap, problem.sizes[buffer]
+    offset = find_gap(sorted(filter(None, problem.neighbours[buffer](taken))), size)
+    return offset, offset + size
 
 
 def sweep(problem: Problem) -> IntArray:

@@ -47,6 +47,11 @@ class Problem:
         return len(self.size)
 
     @cached_property
+    def sizes(self) -> list[int]:
+        """`size` as Python's own numbers, for loops over single buffers."""
+        return self.size.tolist()
+
+    @cached_property
     def clique_count(self) -> int:
         """How many maximal cliques there are."""
         return int(self.last.max(initial=0))

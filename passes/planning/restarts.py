@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle
@@ -11,12 +10,14 @@ import numpy as np
 
 from pyipu.passes.planning import beam_search, greedy
 from pyipu.passes.planning.beam_search import Settings
+from pyipu.passes.planning.patience import Patience
 from pyipu.passes.planning.problem import IntArray, Problem
 
 WIDTHS = (4, 8, 12, 16)
 """Many narrow runs beat few wide ones: on MiniMalloc's problems D, G and J, widths of 16 to 96 ended 1 % higher."""
 
-CORE_LOADS = (0.0, 0.5, 0.8)
+CORE_LOADS = (0.0, 0.8, 0.9, 0.95, 0.98)
+"""Networks in narrow strips have hundreds of buffers, few of which are alive where the load is nearly the largest."""
 CORE_LIMIT = 2000
 """Buffers up to which a beam search gets through within a second or so."""
 
@@ -40,20 +41,20 @@ class _Core:
     problem: Problem
 
 
-def improvements(problem: Problem, peak: int, deadline: float, seed: int) -> Iterator[IntArray]:
+def improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> Iterator[IntArray]:
     """Placements, in units, each with a lower peak than the one before, starting below `peak`.
 
-    Ends at the lower bound or once `time.monotonic()` is past the deadline. Every size must be positive.
+    Ends at the lower bound or with the patience. Every size must be positive.
     """
     random = np.random.default_rng(seed)
     best: IntArray | None = None
     cores = _cores(problem)
     for width in cycle(WIDTHS if cores else ()):
-        if peak == problem.lower_bound or time.monotonic() > deadline:
+        if peak == problem.lower_bound or patience.is_over:
             return
         core = _choose(cores, random)
         prefix = _prefix(core, best, random)
-        found = beam_search.search(core.problem, _draw(core.problem, width, random), peak, deadline, prefix)
+        found = beam_search.search(core.problem, _draw(core.problem, width, random), peak, patience.end, prefix)
         placement = None if found is None else _complete(problem, core, found, peak)
         if placement is not None:
             best, peak = placement, problem.peak(placement)
@@ -63,13 +64,9 @@ def improvements(problem: Problem, peak: int, deadline: float, seed: int) -> Ite
 
 
 def _cores(problem: Problem) -> list[_Core]:
-    """The whole problem and cores of it, each less than half the one before; without those that are too large."""
-    cores: list[_Core] = []
-    for load in CORE_LOADS:
-        core = _core(problem, load)
-        if not cores or 2 * core.problem.count < cores[-1].problem.count:
-            cores.append(core)
-    return [core for core in cores if 0 < core.problem.count <= CORE_LIMIT]
+    """The whole problem and smaller and smaller cores of it, without those that are too large."""
+    cores = {core.problem.count: core for core in (_core(problem, load) for load in CORE_LOADS)}
+    return [core for count, core in cores.items() if 0 < count <= CORE_LIMIT]
 
 
 def _core(problem: Problem, load: float) -> _Core:
@@ -100,8 +97,9 @@ def _complete(problem: Problem, core: _Core, offsets: IntArray, peak: int) -> In
     """A placement of all buffers below `peak`, greedy around the core, if one of the classic orders gives it."""
     fixed = dict(zip(core.buffers.tolist(), offsets.tolist(), strict=True))
     for order in greedy.orders(problem).values():
-        placement = greedy.place(problem, [buffer for buffer in order if buffer not in fixed], False, fixed)
-        if problem.peak(placement) < peak:
+        around = (buffer for buffer in order if buffer not in fixed)
+        placement = greedy.place_within(problem, around, False, peak - 1, fixed)
+        if placement is not None:
             return placement
     return None
 

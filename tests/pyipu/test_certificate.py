@@ -48,6 +48,23 @@ func.func @main(%x: {_SQUARE}) -> {_TALL} {{
 }}
 """
 
+_SUM = f"{{axes = array<i64: 1>, keep = true}} : ({_SQUARE}) -> tensor<1x1x4xf32>"
+_ADD = "(tensor<1x1x4xf32>, tensor<1x1x4xf32>) -> tensor<1x1x4xf32>"
+
+BRANCHES = f"""
+func.func @main(%x: {_SQUARE}) -> tensor<1x1x4xf32> {{
+  {softmax("%0", "%x", "one")}
+  {softmax("%1", "%x", "two")}
+  {softmax("%2", "%x", "three")}
+  %3 = "ipu.reduce_sum"(%0) {_SUM}
+  %4 = "ipu.reduce_sum"(%1) {_SUM}
+  %5 = "ipu.reduce_sum"(%2) {_SUM}
+  %6 = "ipu.add"(%3, %4) : {_ADD}
+  %7 = "ipu.add"(%6, %5) : {_ADD}
+  return %7 : tensor<1x1x4xf32>
+}}
+"""
+
 PADDED_COPY = f"""
 func.func @main(%x: {_SQUARE}) -> {_TALL} {{
   %0 = "ipu.pad"(%x) {{low = array<i64: 0, 3, 0>, high = array<i64: 0, 1, 0>, interior = array<i64: 0, 0, 0>,
@@ -80,6 +97,16 @@ def test_the_figures_are_in_the_order_of_planning():
     assert plan.stages == (("sum", 128), ("reuse", 128), ("in-place", 64), ("schedule", 64), ("tile", 64))
     assert (plan.arena_bytes, plan.lower_bound, plan.proved_optimal) == (64, 64, True)
     assert (plan.result_bytes, plan.parameter_bytes, plan.code_bytes) == (64, 0, 7)
+
+
+def test_the_certificate_says_how_the_order_was_chosen():
+    assert certificate(IN_PLACE).order == "given"
+    assert certificate(IN_PLACE, "ipu-schedule").order == "exact"
+
+
+def test_an_order_without_a_proof_is_called_heuristic():
+    assert certificate(BRANCHES, "ipu-schedule").order == "exact"
+    assert certificate(BRANCHES, "ipu-schedule{tries=0}").order == "heuristic"
 
 
 @pytest.mark.parametrize(("recorded", "stages"), [("", ["tile"]), ("ipu-account{stages=sum}", ["sum", "tile"])])

@@ -19,7 +19,7 @@ PLAN = Plan(
     function="main",
     inputs=(TensorDescription("x", (1, 3, 224, 224), np.dtype("float32")),),
     outputs=(TensorDescription("y", (), np.dtype("bfloat16")), TensorDescription("mask", (2, 0), np.dtype("bool"))),
-    memory=MemoryPlan(4096, 4000, False, STAGES, 2, 100, 70, BUFFERS),
+    memory=MemoryPlan(4096, 4000, False, STAGES, 2, 100, 70, BUFFERS, "exact"),
     threads=2,
     options=(("cpu", "znver4"),),
 )
@@ -51,7 +51,7 @@ def test_a_tensor_reads_like_its_declaration():
 
 
 def test_another_version_is_refused():
-    with pytest.raises(Error, match=r"format version 99, and this pyipu reads version 2; compile the model again"):
+    with pytest.raises(Error, match=r"format version 99, and this pyipu reads version 3; compile the model again"):
         Plan.from_json(changed(version=99))
 
 

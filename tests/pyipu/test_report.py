@@ -7,6 +7,7 @@ import io
 
 import ml_dtypes
 import numpy as np
+import pytest
 from rich.console import Console
 
 from pyipu.plan import Buffer, Member, MemoryPlan, Plan, TensorDescription
@@ -31,6 +32,7 @@ def test_plain_plan_has_a_line_for_everything() -> None:
     assert "output\ty\tint64\tscalar\t8" in lines
     assert "reuse\t250,000\t25.0%\tvalues that are not alive together share bytes" in lines
     assert "arena\t4,096\t96 above the lower bound, 2.4%" in lines
+    assert "order\t\tgiven: as in the model" in lines
     assert "code\t1,234\t" in lines
     assert not any("conv1" in line for line in lines)
 
@@ -46,6 +48,15 @@ def test_an_arena_at_its_lower_bound_is_proved_optimal() -> None:
     memory = dataclasses.replace(_MEMORY, lower_bound=4096, proved_optimal=True)
     show_plan(dataclasses.replace(_PLAN, memory=memory), console)
     assert "arena\t4,096\tproved optimal\n" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("order", "meaning"), [("exact", "no other has less"), ("heuristic", "the best that was found")]
+)
+def test_a_chosen_order_is_named(order: str, meaning: str) -> None:
+    console = _console(False)
+    show_plan(dataclasses.replace(_PLAN, memory=dataclasses.replace(_MEMORY, order=order)), console)
+    assert f"order\t\t{order}: {meaning}" in console.file.getvalue()
 
 
 def test_terminal_shows_tables_and_takes_names_literally() -> None:

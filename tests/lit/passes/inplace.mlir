@@ -89,3 +89,16 @@ func.func @main(%x: tensor<1x4xf32>) -> tensor<1x12xf32> {
   %4 = "ipu.concat"(%3, %2) {axis = 1 : i64} : (tensor<1x4xf32>, tensor<1x8xf32>) -> tensor<1x12xf32>
   return %4 : tensor<1x12xf32>
 }
+
+// -----
+
+// A reshape that is a copy stays apart from a padding in which its operand's shape would not be in one piece.
+// REMARK: no alias with {{.*}}: what is copied to it would not be in one piece
+func.func @main(%x: tensor<4x4xf32>) -> tensor<4x7xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %1 = "ipu.slice"(%0) {offsets = array<i64: 0, 0>, sizes = array<i64: 4, 3>, strides = array<i64: 1, 1>} : (tensor<4x4xf32>) -> tensor<4x3xf32>
+  %2 = "ipu.reshape"(%1) {shape = array<i64: 2, 6>} : (tensor<4x3xf32>) -> tensor<2x6xf32>
+  %3 = "ipu.pad"(%2) {low = array<i64: 1, 1>, high = array<i64: 1, 0>, interior = array<i64: 0, 0>, value = 0.0 : f64} : (tensor<2x6xf32>) -> tensor<4x7xf32>
+  %4 = "ipu.softmax"(%3) {axis = 1 : i64} : (tensor<4x7xf32>) -> tensor<4x7xf32>
+  return %4 : tensor<4x7xf32>
+}

@@ -119,6 +119,17 @@ def test_a_tensor_padded_twice_is_copied_the_second_time():
     assert reasons(plan) == ["it is a part of another buffer"]
 
 
+def test_a_copied_reshape_cannot_be_a_part_in_which_its_operand_is_in_pieces():
+    """Rows of three elements are written to rows of six, and would have to be inside of rows of seven."""
+    whole, part, rows = (Tensor(shape, "f32") for shape in ((4, 4), (4, 3), (2, 6)))
+    cut = Step(Role.SLICE, (1,), (2,), (((0, 0), (4, 3), (1, 1)),))
+    widen = Step(Role.PAD, (3,), (4,), (((1, 1), (2, 6), (1, 1)),))
+    steps = [compute([0], 1), cut, Step(Role.RESHAPE, (2,), (3,)), widen, compute([4], 5)]
+    plan = plan_aliasing([INPUT, whole, part, rows, Tensor((4, 7), "f32"), whole], steps, [5])
+    assert plan.copies == {(2, 0), (3, 0)}
+    assert "what is copied to it would not be in one piece" in reasons(plan)
+
+
 def test_a_reshaped_tensor_cannot_be_a_strided_part():
     flat, whole = Tensor((16, 8), "f32"), Tensor((1, 4, 4, 16), "f32")
     steps = [compute([0], 1), Step(Role.RESHAPE, (1,), (2,)), compute([0], 3), concat([2, 3], 4, (8, 8))]
