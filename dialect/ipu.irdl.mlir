@@ -318,6 +318,16 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "low" = %low, "high" = %high, "interior" = %interior, "value" = %value }
   }
+  irdl.operation @paired_conv {
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
+    %strides = irdl.base "#builtin.dense_array"
+    %dilations = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
+    irdl.attributes { "strides" = %strides, "dilations" = %dilations }
+  }
   irdl.operation @parameter {
     %result = irdl.any
     %key = irdl.base "#builtin.string"

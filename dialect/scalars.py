@@ -58,8 +58,12 @@ class Scalars:
         self.lines: list[str] = []
         self._prefix = prefix.replace("%", "%s")
 
+    def named(self, name: str, dtype: str) -> Scalar:
+        """The value of that SSA name."""
+        return Scalar(name, dtype)
+
     def write(self, operation: str, dtype: str) -> Scalar:
-        value = Scalar(f"{self._prefix}_{len(self.lines)}", dtype)
+        value = self.named(f"{self._prefix}_{len(self.lines)}", dtype)
         self.lines.append(f"{value.name} = {operation}")
         return value
 
@@ -126,10 +130,10 @@ class Scalars:
             return self.compare("ne", a, self.constant(0, a.dtype))
         if {a.dtype, dtype} == {"f16", "bf16"}:
             a = self.cast(a, "f32")
-        to = Scalar("", dtype)
+        to = self.named("", dtype)
         operation = _conversion(a, to)
         if operation is None:
-            return Scalar(a.name, dtype)
+            return self.named(a.name, dtype)
         return self.write(f"arith.{operation} {a.name} : {a.type} to {to.type}", dtype)
 
 

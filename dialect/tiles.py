@@ -27,3 +27,11 @@ class Tiles:
         The last dimension is what lies side by side in the packed weights.
         """
         return ""
+
+    def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
+        """For sums over pairs of channels that are written out as loops over vectors.
+
+        Returns how many of so many tiles of pixels and blocks of columns one workgroup computes; None where the code
+        generator should do all of it.
+        """
+        return None

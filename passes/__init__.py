@@ -10,13 +10,14 @@ from pyipu.passes.inplace import InPlace
 from pyipu.passes.layout import Layout
 from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
+from pyipu.passes.pair import Pair
 from pyipu.passes.quantize import Quantize
 from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
 
-_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Storage, Quantize, Account, Stream]
+_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Storage, Pair, Quantize, Account, Stream]
 _ORDERED: list[type[Pass]] = [ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from iree.compiler.dialects import func
@@ -10,13 +11,57 @@ from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.writer import CodeletWriter, Shape, Value, signless
 from pyipu.targets.binding import Binding, Interface, Passed, joined, stored
 from pyipu.targets.codelet import lower_codelet
+from pyipu.targets.paired import paired_kernel
 
 ALIGNMENT = 64
 """Bytes at which every binding starts; the code generator may rely on it."""
 
 
+_BY_THE_CODE_GENERATOR = "%x, %y, %z = iree_tensor_ext.dispatch.workgroup_count_from_slice()"
+
+_AS_IT_IS = "attributes {translation_info = #iree_codegen.translation_info<pipeline = #iree_codegen.no_pipeline>} "
+"""Loops that are written out are neither tiled nor made vectors of by IREE."""
+
+
 def emit_executable(name: str, interface: Interface, codelet: func.FuncOp, tiles: Tiles | None = None) -> str:
     """The text of the executable that placed vertices share; `tiles` are the target's."""
+    tiles = tiles or Tiles()
+    kernel = paired_kernel(interface, codelet, tiles)
+    if kernel is None:
+        return _text(name, interface, _BY_THE_CODE_GENERATOR, "", _lowered(interface, codelet, tiles))
+    counts = zip("xyz", (*kernel.workgroups, 1), strict=True)
+    return _text(
+        name,
+        interface,
+        "\n".join(f"%{dimension} = arith.constant {count} : index" for dimension, count in counts),
+        _AS_IT_IS,
+        kernel.lines,
+    )
+
+
+def _text(name: str, interface: Interface, workgroups: str, attributes: str, lines: Sequence[str]) -> str:
+    """`workgroups` computes how many there are in each dimension, `lines` are what one of them does."""
+    bindings = range(len(interface.bindings))
+    arguments = [f"%b{i}: !stream.binding {{stream.alignment = {ALIGNMENT} : index}}" for i in bindings]
+    arguments += [f"%passed{i}: i32" for i in range(len(interface.places))]
+    body = "\n".join(lines)
+    return f"""stream.executable private @{name} {{
+stream.executable.export public @{name} workgroups() -> (index, index, index) {{
+  {workgroups}
+  stream.return %x, %y, %z : index, index, index
+}}
+builtin.module {{
+func.func @{name}({", ".join(arguments)}) {attributes}{{
+{body}
+return
+}}
+}}
+}}
+"""
+
+
+def _lowered(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> list[str]:
+    """The codelet over tensors, for IREE's code generator."""
     writer, op = CodeletWriter(tiles), interface.vertex
     memory = {value: _Memory(writer, i, binding) for i, (value, binding) in enumerate(interface.bindings.items())}
     values = list(op.operands)
@@ -25,22 +70,7 @@ def emit_executable(name: str, interface: Interface, codelet: func.FuncOp, tiles
     results = lower_codelet(writer, codelet, [memory[value].load() for value in reads], updated)
     for result, target in zip(results, writes, strict=True):
         memory[target].store(result)
-    arguments = [f"%b{i}: !stream.binding {{stream.alignment = {ALIGNMENT} : index}}" for i in range(len(memory))]
-    arguments += [f"%passed{i}: i32" for i in range(len(interface.places))]
-    body = "\n".join([*writer.head, *writer.lines])
-    return f"""stream.executable private @{name} {{
-stream.executable.export public @{name} workgroups() -> (index, index, index) {{
-  %x, %y, %z = iree_tensor_ext.dispatch.workgroup_count_from_slice()
-  stream.return %x, %y, %z : index, index, index
-}}
-builtin.module {{
-func.func @{name}({", ".join(arguments)}) {{
-{body}
-return
-}}
-}}
-}}
-"""
+    return [*writer.head, *writer.lines]
 
 
 class _Memory:

@@ -98,6 +98,10 @@ class Processor(Tiles):
             _CONTRACTION,
         ).attribute
 
+    def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
+        """Tiles are as `pixel_tile` has them."""
+        return self._distribute(tiles, blocks)
+
     def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
         """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""
         wanted = self.threads * self.workgroups_per_thread

@@ -7,13 +7,14 @@ from pyipu.dialect import OPS
 from pyipu.dialect.types import Tensor
 from tests.dialect.samples import SAMPLES, Sample
 
-CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in ("conv", "matmul", "packed_matmul", "einsum")]
+_MNEMONICS = ("conv", "matmul", "packed_matmul", "einsum", "paired_conv")
+CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in _MNEMONICS]
 
 
 @pytest.mark.parametrize("sample", CONTRACTIONS, ids=lambda sample: sample.name)
 def test_a_contraction_of_ones_adds_up_to_its_multiply_adds(sample: Sample) -> None:
-    ones = [np.ones(operand.shape, np.int64) for operand in sample.operands]
-    total = np.asarray(sample.op.evaluate(*ones, **sample.values)).sum()
+    ones = [np.ones(operand.shape, operand.dtype) for operand in sample.operands]
+    total = np.asarray(sample.op.evaluate(*ones, **sample.values)).astype(np.float64).sum()
     assert sample.op.multiply_adds([Tensor.of(one) for one in ones], sample.values) == total > 0
 
 

@@ -1,0 +1,91 @@
+"""Contractions of bf16 that are summed up in f32, with weights in the order of instructions on pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from pyipu.dialect.definition import Op, require
+from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.types import Tensor
+from pyipu.dialect.windows import window_positions, windows_of
+from pyipu.dialect.writer import CodeletWriter, Map, Value, identity_map
+
+
+class PairedConv(Op, mnemonic="paired_conv"):
+    """Convolution of bf16 [N, spatial…, C] with weights [B, window…, C / 2, F, 2] to [N, spatial…, B * F] in f32.
+
+    Channels lie in pairs, so that one instruction multiplies two of them for each of F filters. Without a window it is
+    the product of […, C] with a matrix.
+    """
+
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    accumulates = True
+
+    @staticmethod
+    def infer(input: Tensor, weights: Tensor, *, strides: tuple[int, ...], dilations: tuple[int, ...]) -> Tensor:
+        require(weights.rank >= 4 and weights.shape[-1] == 2, f"needs weights in blocks of pairs, got {weights}")
+        require(input.dtype == weights.dtype == "bf16", f"needs operands of bf16, got {input} and {weights}")
+        blocks, *window, pairs, columns, _ = weights.shape
+        fits = input.rank >= 1 and input.shape[-1] == 2 * pairs and len(window) in (0, input.rank - 2)
+        require(fits, f"cannot convolve {input} with {weights}")
+        require(len(strides) == len(dilations) == len(window), f"needs {len(window)} strides and dilations")
+        positions = window_positions(input.shape[1:-1], window, strides, dilations) if window else input.shape[1:-1]
+        return Tensor((*input.shape[:-1][:1], *positions, blocks * columns), "f32")
+
+    @staticmethod
+    def evaluate(
+        input: np.ndarray, weights: np.ndarray, *, strides: tuple[int, ...], dilations: tuple[int, ...]
+    ) -> np.ndarray:
+        blocks, *window, pairs, columns, _ = weights.shape
+        wide, factors = input.astype(np.float32), weights.astype(np.float32)
+        views = windows_of(wide, window, strides, dilations) if window else wide
+        split = views.reshape(*views.shape[: wide.ndim - 1], pairs, 2, *window)
+        letters = "uvw"[: len(window)]
+        result = np.einsum(f"...cp{letters},b{letters}cfp->...bf", split, factors, optimize=True)
+        return result.reshape(*result.shape[:-2], blocks * columns)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        return cls.infer(*operands, **attributes).elements * math.prod(operands[1].shape[1:-2]) * 2
+
+    @staticmethod
+    def lower(
+        writer: CodeletWriter, input: Value, weights: Value, *, strides: tuple[int, ...], dilations: tuple[int, ...]
+    ) -> Value:
+        result = PairedConv.infer(input.tensor, weights.tensor, strides=strides, dilations=dilations)
+        blocks, *window, pairs, columns, _ = weights.tensor.shape
+        outer = result.rank - 1
+        split = writer.reshape(input, (*input.tensor.shape[:-1], pairs, 2))
+        tensor = result.with_shape((*result.shape[:-1], blocks, columns))
+        inner = [f"d{outer + 2 + i}" for i in range(len(window) + 2)]
+        loops = identity_map(outer + 2)
+        steps = zip(loops[1:outer], strides, inner, dilations, strict=False)
+        places = [f"{loop} * {stride} + {step} * {dilation}" for loop, stride, step, dilation in steps]
+        source: Map = [*loops[:1], *places, *inner[-2:]] if window else [*loops[:outer], *inner]
+        filters: Map = [loops[outer], *inner[:-1], loops[outer + 1], inner[-1]]
+        total = writer.generic(
+            [(split, source), (weights, filters)],
+            (writer.accumulator(tensor), loops),
+            ["parallel"] * (outer + 2) + ["reduction"] * len(inner),
+            _multiply_add,
+            squeeze=False,
+        )
+        return writer.folded(total, (*((size,) for size in result.shape[:-1]), (blocks, columns)))
+
+
+def _multiply_add(scalars: Scalars, a: Scalar, b: Scalar, total: Scalar) -> Scalar:
+    """One term of a sum in a wider type."""
+    return scalars.add(total, scalars.multiply(scalars.cast(a, total.dtype), scalars.cast(b, total.dtype)))
+
+
+def paired(weights: np.ndarray, columns: int) -> np.ndarray:
+    """Weights [window…, C, F], C even, in blocks of `columns` filters and pairs of channels."""
+    *window, channels, filters = weights.shape
+    split = weights.reshape(*window, channels // 2, 2, filters // columns, columns)
+    rank = split.ndim
+    return np.ascontiguousarray(split.transpose(rank - 2, *range(rank - 3), rank - 1, rank - 3))
