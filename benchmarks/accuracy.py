@@ -1,9 +1,10 @@
 """The largest error of every network: as shipped against stored outputs, else against ONNX Runtime.
 
-    python -m benchmarks.accuracy [--models resnet50,magika] [--target cpu] [--storage f16] [--markdown]
+    python -m benchmarks.accuracy [--models resnet50,magika] [--target cpu] [--storage f16] [--precision bf16]
+        [--samples 100] [--markdown]
 
-The exit status is 1 when one is outside of the tolerance. With `--storage` it is the error against pyipu's own fp32
-results, over several inputs; there is no tolerance.
+The exit status is 1 when one is outside of the tolerance. With `--storage` or `--precision` it is the error against
+pyipu's own fp32 results, over several inputs; there is no tolerance.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,10 +20,10 @@ import pyipu
 from benchmarks.cases import Case, Comparison, cases, compare, compile_case
 from benchmarks.tables import show
 from examples import zoo
-from pyipu.targets.target import STORAGES
+from pyipu.targets.target import PRECISIONS, STORAGES
 
 SAMPLES = 8
-"""Inputs of each network for `--storage`."""
+"""Inputs of each network for `--storage` and `--precision`, by default."""
 
 
 def measure(case: Case, target: str) -> Comparison:
@@ -30,13 +32,22 @@ def measure(case: Case, target: str) -> Comparison:
     return compare(compile_case(case, target).run(inputs), case.expected(model, inputs))
 
 
-def measure_storage(name: str, target: str, storage: str) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Bits:
+    """What is compared with fp32, and over how many inputs."""
+
+    storage: str | None
+    precision: str | None
+    samples: int = SAMPLES
+
+
+def measure_bits(name: str, target: str, bits: Bits) -> tuple[str, ...]:
     """A row: errors against fp32, equal first choices, and the parts of the arena and of the weights that are left."""
     model = zoo.model(name)
-    exact, small = (
-        pyipu.compile(model.load(), target, shapes=model.shapes or None, storage=kind) for kind in (None, storage)
-    )
-    pairs = [(small.run(inputs), exact.run(inputs)) for inputs in map(model.inputs, range(SAMPLES))]
+    shapes = model.shapes or None
+    exact = pyipu.compile(model.load(), target, shapes=shapes)
+    small = pyipu.compile(model.load(), target, shapes=shapes, storage=bits.storage, precision=bits.precision)
+    pairs = [(small.run(inputs), exact.run(inputs)) for inputs in map(model.inputs, range(bits.samples))]
     found = [compare(*pair) for pair in pairs]
     relative = max(one.largest_error / one.largest_magnitude for one in found)
     here, there = small.memory, exact.memory
@@ -64,11 +75,11 @@ def _scores(output: np.ndarray) -> np.ndarray:
     return output[..., 0, 0] if output.shape[2:] == (1, 1) else output
 
 
-def show_storage(names: Sequence[str], target: str, storage: str, markdown: bool) -> None:
+def show_bits(names: Sequence[str], target: str, bits: Bits, markdown: bool) -> None:
     """Prints a row for each network."""
     columns = ("model", "absolute", "of the largest magnitude", "equal first choices", "arena", "weights")
-    rows = [measure_storage(name, target, storage) for name in names or zoo.names()]
-    show(f"Largest error of {storage} against fp32", columns, rows, markdown)
+    rows = [measure_bits(name, target, bits) for name in names or zoo.names()]
+    show(f"Largest error of {bits.precision or bits.storage} against fp32", columns, rows, markdown)
 
 
 def main() -> int:
@@ -76,11 +87,14 @@ def main() -> int:
     parser.add_argument("--models", default="", help="names, separated by commas; all by default")
     parser.add_argument("--target", default="cpu")
     parser.add_argument("--storage", choices=tuple(STORAGES), help="compare this with fp32")
+    parser.add_argument("--precision", choices=tuple(PRECISIONS), help="compare this with fp32")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="inputs of each network in such a comparison")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     names = tuple(filter(None, options.models.split(",")))
-    if options.storage:
-        show_storage(names, options.target, options.storage, options.markdown)
+    if options.storage or options.precision:
+        bits = Bits(options.storage, options.precision, options.samples)
+        show_bits(names, options.target, bits, options.markdown)
         return 0
     rows, failures = [], 0
     for case in cases(names):

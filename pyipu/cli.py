@@ -22,7 +22,7 @@ from pyipu import compiler, engine, report, targets
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.engine import Executable
 from pyipu.errors import Error, InputError
-from pyipu.targets.target import STORAGES
+from pyipu.targets.target import PRECISIONS, STORAGES
 
 _SPLAT = re.compile(r"(?P<shape>(?:\d+x)*)(?P<dtype>[a-z]+\d+)(?:=(?P<number>[^=]+))?")
 _BFLOAT16_IN_NPY = np.dtype("V2")
@@ -104,6 +104,7 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--storage", choices=tuple(STORAGES), help="keep weights, and with 16 bits activations, smaller"
     )
+    command.add_argument("--precision", choices=tuple(PRECISIONS), help="multiply in fewer bits, and store so")
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -130,7 +131,8 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    if options.target or options.shape or options.storage or options.memory_budget:
+    told = (options.target, options.shape, options.storage, options.precision, options.memory_budget)
+    if any(told):
         raise InputError(f"{options.model} is compiled already; how to compile it can only be said for .onnx files")
     return engine.load(options.model, threads=options.threads)
 
@@ -145,6 +147,7 @@ def _compiled(options: argparse.Namespace) -> Executable:
         memory_budget=options.memory_budget,
         allow_over_budget=options.allow_over_budget,
         storage=options.storage,
+        precision=options.precision,
     )
 
 

@@ -29,7 +29,7 @@ from pyipu.progress import progress
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
-from pyipu.targets.target import STORAGE_FREE, Target, with_storage
+from pyipu.targets.target import STORAGE_FREE, Target, with_precision
 
 Observer = Callable[[str, ir.Module], None]
 
@@ -43,6 +43,7 @@ def compile(
     memory_budget: Budget | None = None,
     allow_over_budget: bool = False,
     storage: str | None = None,
+    precision: str | None = None,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -58,6 +59,9 @@ def compile(
         storage: what lies in memory between vertices, which compute in fp32: `"f16"` or `"bf16"` keep weights and
             activations in 16 bits, `"int8"` the weights in 8 with a scale for each output channel; by default all is as
             in the model.
+        precision: what products are multiplied in: `"bf16"` keeps weights and activations in 16 bits, and sums up
+            convolutions and matrix products in fp32 with the instructions of processors that have AVX512-BF16; by
+            default it is as in the model.
         cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
 
     Raises:
@@ -75,6 +79,7 @@ def compile(
             memory_budget=memory_budget,
             allow_over_budget=allow_over_budget,
             storage=storage,
+            precision=precision,
             observe=lambda name, module: bar.stage(name),
         )
         bar.stage("generate code")
@@ -92,6 +97,7 @@ class Lowered:
     remarks: Sequence[Remark]
     stream: str
     storage: str | None = None
+    precision: str | None = None
     milliseconds: Sequence[tuple[str, float]] = field(default=())
     """Time per pass."""
 
@@ -106,6 +112,7 @@ class Lowered:
             threads=threads,
             options=tuple((option.name, option.value) for option in target.options),
             storage=self.storage,
+            precision=self.precision,
         )
 
 
@@ -117,13 +124,15 @@ def lower(
     memory_budget: Budget | None = None,
     allow_over_budget: bool = False,
     storage: str | None = None,
+    precision: str | None = None,
     observe: Observer | None = None,
 ) -> Lowered:
     """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass.
 
     With a budget the stages that plan memory run several times, each time on a copy of the module.
     """
-    session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in with_storage(target.stages, storage)]
+    stages = with_precision(target.stages, precision, storage)
+    session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
         pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
     before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
@@ -132,6 +141,8 @@ def lower(
         device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
         imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
         see("import", imported.module)
+        if precision is not None:
+            target.check_precision(precision, device.result())
         timed = _run(before, imported.module, session, see)
         attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
         planned = attempts.best(memory_budget, allow_over_budget)
@@ -142,7 +153,7 @@ def lower(
         stream = emit_module(planned.module, device.result(), names, settings.poison(), target.tiles)
     remarks = [*session.remarks, *planned.remarks]
     milliseconds = [*timed, *planned.milliseconds]
-    return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, milliseconds)
+    return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, precision, milliseconds)
 
 
 def _run(

@@ -33,6 +33,10 @@ class StorageError(Error):
     """There is no such way of storing tensors, or a weight does not fit into it."""
 
 
+class PrecisionError(Error):
+    """There is no such precision, or the target's processor cannot compute in it."""
+
+
 class VersionError(Error):
     """An installed package is not the version that this pyipu was tested with."""
 

@@ -102,7 +102,8 @@ class Plan:
     """Everything about a compiled model but its code and its weights.
 
     `threads` is how many the model was tuned for, or None for all there are. `options` are the target's options.
-    `storage` is what `compile` was told to store tensors as, or None for what the model has.
+    `storage` is what `compile` was told to store tensors as, and `precision` what to multiply in, or None for what the
+    model has.
     """
 
     target: str
@@ -113,6 +114,7 @@ class Plan:
     threads: int | None = None
     options: tuple[tuple[str, str], ...] = ()
     storage: str | None = None
+    precision: str | None = None
     version: int = PLAN_VERSION
 
     def to_json(self) -> str:

@@ -12,6 +12,7 @@ CPU = Target(
     alignment=64,
     stages=planned_stages(64, pack=f"ipu-pack{{block={_TILES.block}}}", stream="ipu-stream"),
     tiles=_TILES,
+    precisions=(("bf16", "avx512bf16"),),
     device_flags=("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"),
     options=(
         Option(

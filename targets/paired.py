@@ -256,7 +256,7 @@ class _Codelet:
     def _place(self, buffer: Buffer, tile: _Tile, p: int, v: int) -> str:
         """Where elements of a tensor lie that broadcasts to the result."""
         loops, shape = self.loops, buffer.binding.tensor.shape
-        pixel = [[(one, 1), (p if i == loops.along else 0, 1)] for i, one in enumerate(tile.pixel)]
+        pixel: list[list[Term]] = [[(one, 1), (p * (i == loops.along), 1)] for i, one in enumerate(tile.pixel)]
         every: list[list[Term]] = [*pixel, [(tile.block, loops.columns), (v, self.writer.lanes)]]
         aligned = zip(shape, buffer.steps, every[len(every) - len(shape) :], strict=True)
         moved = [(one, factor * step) for size, step, terms in aligned if size != 1 for one, factor in terms]

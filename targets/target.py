@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from pyipu.dialect.tiles import Tiles
-from pyipu.errors import StorageError, TargetError
+from pyipu.errors import PrecisionError, StorageError, TargetError
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,32 @@ def with_storage(stages: Sequence[Stage], storage: str | None) -> tuple[Stage, .
         return tuple(stages)
     if storage not in STORAGES:
         raise StorageError(f"there is no storage {storage!r}; choose one of {', '.join(STORAGES)}, or None")
-    place = next(i for i, stage in enumerate(stages) if stage.name == "vertices") + 1
-    return *stages[:place], Stage("storage", STORAGES[storage]), *stages[place:]
+    return _behind_vertices(stages, Stage("storage", STORAGES[storage]))
+
+
+PRECISIONS = {"bf16": "ipu-storage{type=bf16},ipu-pair"}
+"""What products may be multiplied in, and the passes that make vertices do it; sums are in f32."""
+
+
+def with_precision(stages: Sequence[Stage], precision: str | None, storage: str | None) -> tuple[Stage, ...]:
+    """The stages of a target, and behind its vertices one for what they multiply and store.
+
+    Raises:
+        PrecisionError: there is no such precision, or it stores tensors otherwise than `storage` says.
+        StorageError: there is no such storage.
+    """
+    if precision is None:
+        return with_storage(stages, storage)
+    if precision not in PRECISIONS:
+        raise PrecisionError(f"there is no precision {precision!r}; choose one of {', '.join(PRECISIONS)}, or None")
+    if storage not in (None, precision):
+        raise PrecisionError(f"precision={precision!r} stores tensors so, too: leave storage={storage!r} out")
+    return _behind_vertices(stages, Stage("precision", PRECISIONS[precision]))
+
+
+def _behind_vertices(stages: Sequence[Stage], stage: Stage) -> tuple[Stage, ...]:
+    place = next(i for i, one in enumerate(stages) if one.name == "vertices") + 1
+    return *stages[:place], stage, *stages[place:]
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,8 @@ class Target:
     options: tuple[Option, ...] = ()
     tiles: Tiles = field(default_factory=Tiles)
     """How codelets are tiled; by default IREE decides."""
+    precisions: tuple[tuple[str, str], ...] = ()
+    """What products may be multiplied in besides the model's types, each with the processor's feature for it."""
 
     @property
     def flags(self) -> tuple[str, ...]:
@@ -111,6 +137,23 @@ class Target:
             raise TargetError(f"target {self.name!r} has no option {unknown[0]!r}; {self._choices()}")
         chosen = tuple(replace(option, value=values.get(option.name, option.value)) for option in self.options)
         return replace(self, options=chosen)
+
+    def check_precision(self, precision: str, device: str) -> None:
+        """Whether products can be multiplied so; `device` is IREE's description of what is compiled for.
+
+        Raises:
+            PrecisionError: they cannot.
+        """
+        instead = f"or give storage={precision!r}, which keeps tensors so and computes in fp32"
+        if precision not in dict(self.precisions):
+            raise PrecisionError(f"target {self.name!r} has no products in {precision}: compile for 'cpu', {instead}")
+        feature = dict(self.precisions)[precision]
+        if f"+{feature}," not in device.replace('"', ","):
+            chosen = ", ".join(f"{option.name}={option.value!r}" for option in self.options)
+            raise PrecisionError(
+                f"target {self.name!r} with {chosen} has no {feature}, which multiplies in {precision}: "
+                f"name a processor that has it, such as cpu='znver4', {instead}"
+            )
 
     def _choices(self) -> str:
         if not self.options:
