@@ -324,9 +324,10 @@ irdl.dialect @ipu {
     %result = irdl.any
     %strides = irdl.base "#builtin.dense_array"
     %dilations = irdl.base "#builtin.dense_array"
+    %groups = irdl.base "#builtin.integer"
     irdl.operands(input: %input, weights: %weights)
     irdl.results(result: %result)
-    irdl.attributes { "strides" = %strides, "dilations" = %dilations }
+    irdl.attributes { "strides" = %strides, "dilations" = %dilations, "groups" = %groups }
   }
   irdl.operation @parameter {
     %result = irdl.any

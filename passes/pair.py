@@ -64,9 +64,8 @@ class Pair(Pass):
         _rewrite(vertex, codelet, total, weights[known.key, columns])
 
     def _columns(self, total: Op) -> int:
-        *pixels, filters = tensor_of(total.results[0]).shape
-        repeating = [size for size in pixels if size != 1]
-        return channel_block(filters, repeating[-1] if repeating else 1, self.block)
+        repeating = [size for size in tensor_of(total.results[0]).shape[:-1] if size != 1]
+        return channel_block(_filters(total), repeating[-1] if repeating else 1, self.block)
 
 
 def _total(codelet: func.FuncOp) -> Op | None:
@@ -83,12 +82,10 @@ def _refusal(vertex: Vertex, codelet: func.FuncOp, total: Op, columns: int) -> s
         return "an operand is not stored in bf16"
     if not isinstance(vertex.operands[narrow[1].arg_number].owner, Parameter) or len(list(narrow[1].uses)) > 1:
         return "the weights are not known"
-    if _groups(total) != 1:
-        return f"{_groups(total)} groups"
     if _channels(total) % 2:
-        return f"{_channels(total)} channels are no pairs"
+        return f"{_channels(total)} channels of a group are no pairs"
     if not columns:
-        return f"{tensor_of(total.results[0]).shape[-1]} filters fill no vectors"
+        return f"{_filters(total)} filters of a group fill no vectors"
     return None if _is_epilogue(codelet, total) else "what follows is not element-wise"
 
 
@@ -97,7 +94,13 @@ def _groups(total: Op) -> int:
 
 
 def _channels(total: Op) -> int:
+    """Of one group."""
     return tensor_of(total.operands[1]).shape[-2]
+
+
+def _filters(total: Op) -> int:
+    """Of one group."""
+    return tensor_of(total.results[0]).shape[-1] // _groups(total)
 
 
 def _is_epilogue(codelet: func.FuncOp, total: Op) -> bool:
@@ -122,16 +125,15 @@ def _in_pairs(known: Parameter, total: Op, columns: int, parameters: Parameters)
 
 
 def _matrix(total: Op) -> tuple[int, ...]:
-    """The shape of the weights as [window…, C, F]."""
+    """The shape of the weights as [window…, C, G * F]."""
     shape = tensor_of(total.operands[1]).shape
-    return shape if isinstance(total, Conv) else (shape[2], shape[1] * shape[3])
+    return shape if isinstance(total, Conv) else (shape[2], shape[0] * shape[1] * shape[3])
 
 
 def _converted(parameters: Parameters, key: str, packed: bool, columns: int) -> Array:
     weights = parameters[key]
     if packed:
-        _, blocks, depth, width = weights.shape
-        weights = weights.transpose(0, 2, 1, 3).reshape(depth, blocks * width)
+        weights = weights.transpose(2, 0, 1, 3).reshape(weights.shape[2], -1)
     return paired(weights, columns)
 
 
@@ -143,7 +145,7 @@ def _rewrite(vertex: Vertex, codelet: func.FuncOp, total: Op, weights: ir.Value)
     argument.set_type(mlir_type(tensor_of(weights)))
     steps = {name: total.values.get(name, ()) for name in ("strides", "dilations")}
     with ir.InsertionPoint(total.operation):
-        sums = PairedConv.create(input, argument, location=total.location, **steps).result
+        sums = PairedConv.create(input, argument, groups=_groups(total), location=total.location, **steps).result
     total.results[0].replace_all_uses_with(sums)
     for op in (total, *dict.fromkeys(casts)):
         if not list(op.results[0].uses):

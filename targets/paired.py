@@ -181,6 +181,9 @@ class _Codelet:
         strides = self._strides
         read = [*data.first, *((one, s * step) for one, s, step in zip(pixel, strides, data.steps, strict=False))]
         filters = [*weights.first, (block, weights.steps[0])]
+        if self.total.groups > 1:
+            group, _ = self.writer.divided(block, self.loops.blocks // self.total.groups)
+            read.append((group, 2 * tensor_of(self.total.operands[1]).shape[-3]))
         zero = self.writer.constant(0.0, "f32")
         return self._window(0, read, filters, [zero] * (self.loops.tile * self.vectors))
 

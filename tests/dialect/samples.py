@@ -177,6 +177,7 @@ _LINEAR = [
     sample("packed_matmul", "1x5x6xf32", "3x2x2x4xf32"),
     *(sample("packed_matmul", f"3x4x{dtype}", f"2x1x2x8x{dtype}") for dtype in ("f64", "f16", "i32")),
     sample("paired_conv", "2x3x4xbf16", "3x2x8x2xbf16", strides=(), dilations=()),
+    sample("paired_conv", "2x3x8xbf16", "4x2x8x2xbf16", strides=(), dilations=(), groups=2),
     sample("paired_conv", "4xbf16", "1x2x8x2xbf16", strides=(), dilations=()),
     sample("einsum", "2x3xf32", "3x4xf32", equation="ij,jk->ki"),
     sample("einsum", "2x3x4xf32", "2x5x4xf32", equation="bij,bkj->bik"),
@@ -200,6 +201,7 @@ def _pool(mnemonic: str, input: str, window: int = 2, strides: int = 1, dilation
 
 _WINDOWS = [
     sample("paired_conv", "1x6x7x4xbf16", "2x3x2x2x8x2xbf16", strides=(1, 2), dilations=(2, 1)),
+    sample("paired_conv", "1x6x5x8xbf16", "2x3x2x2x8x2xbf16", strides=(2, 1), dilations=(1, 1), groups=2),
     sample("paired_conv", "2x6x6xbf16", "1x3x3x16x2xbf16", strides=(1,), dilations=(1,)),
     _conv("2x7x6x3xf32", "3x3x3x5xf32"),
     _conv("1x9x9x4xf32", "3x2x4x6xf32", strides=2, dilations=2),
