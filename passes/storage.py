@@ -14,11 +14,12 @@ from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast
 from pyipu.dialect.program import Parameter, Vertex
+from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
 from pyipu.errors import PipelineError, StorageError
 from pyipu.parameters import Array, Parameters
 from pyipu.passes.base import Pass
-from pyipu.passes.functions import erase_unread_parameters, main_function
+from pyipu.passes.functions import codelets, erase_unread_parameters, main_function
 from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
 from pyipu.passes.session import Session
 
@@ -37,24 +38,35 @@ class Storage(Pass):
 
     type: str = "f16"
     """What is stored: f16 or bf16."""
+    scores: bool = False
+    """Keep what a softmax reads whose result is returned: rounding can make the largest of such scores equal."""
 
     def run(self, module: ir.Module, session: Session) -> None:
         if self.type not in TYPES:
             raise PipelineError(f"option 'type' of pass {self.NAME} takes {' or '.join(TYPES)}, not '{self.type}'")
         block = main_function(module).regions[0].blocks[0]
-        narrowing = _Narrowing(module, session.parameters, self.type, _returned(block))
+        narrowing = _Narrowing(module, session.parameters, self.type, _kept(module, self.scores))
         for op in list(ipu_ops(block)):
             narrowing.visit(op)
         erase_unread_parameters(block)
 
 
-def _returned(block: ir.Block) -> set[ir.Value]:
-    """The network's results, and what becomes one by movement alone."""
+def _kept(module: ir.Module, scores: bool) -> set[ir.Value]:
+    """The network's results, and what becomes one by movement alone, or, with `scores`, by a softmax."""
+    block, bodies = main_function(module).regions[0].blocks[0], codelets(module)
     found = set(block.operations[len(block.operations) - 1].operands)
     for op in reversed(list(ipu_ops(block))):
-        if op.movement and op.results[0] in found:
+        if op.results[0] in found and (op.movement or (scores and _is_softmax(op, bodies))):
             found.update(op.operands)
     return found
+
+
+def _is_softmax(op: Op, bodies: dict[str, func.FuncOp]) -> bool:
+    """A vertex that computes nothing else."""
+    if not isinstance(op, Vertex):
+        return False
+    ops = list(ipu_ops(bodies[op.codelet].regions[0].blocks[0]))
+    return len(ops) == 1 and isinstance(ops[0], Softmax)
 
 
 class _Narrowing:
