@@ -1,6 +1,7 @@
 """The engines that are compared, each with a model that it has compiled; a worker process opens one by its name.
 
 ONNX Runtime, OpenVINO and plain IREE get the model with all shapes fixed, as pyipu does, and compute in float32.
+"pyipu-bf16" multiplies in bfloat16, so that its outputs do not agree with the others within float32's tolerance.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import io
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import onnx
@@ -19,7 +21,14 @@ from examples.zoo import Shapes
 
 Call = Callable[[Mapping[str, np.ndarray]], Arrays]
 
-TITLES = {"pyipu": "pyipu", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "plain IREE"}
+TITLES = {
+    "pyipu": "pyipu",
+    "pyipu-bf16": "pyipu in bf16",
+    "onnxruntime": "ONNX Runtime",
+    "openvino": "OpenVINO",
+    "iree": "plain IREE",
+}
+IN_FLOAT32 = tuple(name for name in TITLES if name != "pyipu-bf16")
 PEAK, PEAK_ORDER = "peak", 1024
 """The engine that multiplies two square matrices of that order, whatever the model is."""
 
@@ -56,10 +65,11 @@ def open_engine(name: str, workload: Workload, threads: int) -> Engine:
     return _OPENERS[name](workload, threads)
 
 
-def _pyipu(workload: Workload, threads: int) -> Engine:
+def _pyipu(workload: Workload, threads: int, precision: str | None = None) -> Engine:
     """Compiled without pyipu's cache."""
     start = time.perf_counter()
-    executable = pyipu.compile(workload.model, shapes=workload.shapes or None, threads=threads, cache=False)
+    shapes = workload.shapes or None
+    executable = pyipu.compile(workload.model, shapes=shapes, threads=threads, precision=precision, cache=False)
     return Engine(executable.run, time.perf_counter() - start)
 
 
@@ -111,6 +121,7 @@ def _peak(workload: Workload, threads: int) -> Engine:
 
 _OPENERS: dict[str, Callable[[Workload, int], Engine]] = {
     "pyipu": _pyipu,
+    "pyipu-bf16": partial(_pyipu, precision="bf16"),
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
     "iree": _plain_iree,

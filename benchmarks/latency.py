@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks import vertices
 from benchmarks.arithmetic import model_flop
 from benchmarks.cases import PAGE, Case, cases, compare
-from benchmarks.engines import PEAK, TITLES, EngineError, Workload
+from benchmarks.engines import IN_FLOAT32, PEAK, TITLES, EngineError, Workload
 from benchmarks.peak import PEAK_FLOP, gflops, measured_peak
 from benchmarks.tables import show
 from benchmarks.turns import Timing, engine_processes, pin, take_turns
@@ -77,7 +77,7 @@ def table(found: dict[str, Latency]) -> tuple[list[str], list[list[str]]]:
 
 def _compilers(engines: Sequence[str]) -> list[str]:
     """The others optimize a model in well under a second when they load it."""
-    return [name for name in engines if name in ("pyipu", "iree")]
+    return [name for name in engines if name in ("pyipu", "pyipu-bf16", "iree")]
 
 
 def _cells(one: Latency, engines: Sequence[str]) -> list[str]:
@@ -129,7 +129,7 @@ def _show_vertices(options: argparse.Namespace, workloads: dict[str, Workload]) 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="", help="names, separated by commas; the twelve of the page by default")
-    parser.add_argument("--engines", default=",".join(TITLES), help="names, separated by commas; the first is compared")
+    parser.add_argument("--engines", default=",".join(IN_FLOAT32), help="names; the first is compared with others")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--calls", type=int, default=3, help="timed calls in a turn")
     parser.add_argument("--threads", type=int, default=2)

@@ -10,11 +10,11 @@ import pytest
 
 from benchmarks import turns
 from benchmarks.baselines import onnxruntime_outputs
-from benchmarks.engines import PEAK, TITLES, EngineError
+from benchmarks.engines import IN_FLOAT32, PEAK, EngineError
 from benchmarks.turns import EngineProcess, Timing, engine_processes, pin, take_turns
 from tests.benchmarks.perceptron import workload
 
-INSTALLED = [name for name in TITLES if name != "openvino" or importlib.util.find_spec("openvino")]
+INSTALLED = [name for name in IN_FLOAT32 if name != "openvino" or importlib.util.find_spec("openvino")]
 
 
 class Recorded:
