@@ -23,10 +23,10 @@ Call = Callable[[Mapping[str, np.ndarray]], Arrays]
 
 TITLES = {
     "pyipu": "pyipu",
-    "pyipu-bf16": "pyipu in bf16",
     "onnxruntime": "ONNX Runtime",
     "openvino": "OpenVINO",
     "iree": "plain IREE",
+    "pyipu-bf16": "pyipu in bf16",
 }
 IN_FLOAT32 = tuple(name for name in TITLES if name != "pyipu-bf16")
 PEAK, PEAK_ORDER = "peak", 1024

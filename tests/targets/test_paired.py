@@ -1,0 +1,59 @@
+"""Codelets of pairs are loops over vectors where elements lie side by side, and tensors for IREE elsewhere."""
+
+from __future__ import annotations
+
+import re
+
+from iree.compiler import ir
+
+from pyipu.dialect.definition import Op, complete
+from pyipu.dialect.program import Execute
+from pyipu.dialect.tiles import Tiles
+from pyipu.passes.functions import codelets
+from pyipu.passes.verifier import all_ops
+from pyipu.targets.binding import Interface
+from pyipu.targets.executable import emit_executable
+from pyipu.targets.tiles import Processor
+from tests.passes.graphs import parsed, run
+
+STAGES = "ipu-fuse,ipu-storage{type=bf16},ipu-pair,ipu-inplace,ipu-allocate,ipu-outline"
+
+
+def product(columns: int, filters: int, stride: int, tiles: Tiles) -> str:
+    """The executable of [14, 16] times [16, filters], where channels lie `stride` apart."""
+    module, session = parsed(
+        f"""func.func @main(%x: tensor<14x{16 * stride}xf32>) -> tensor<14x{filters}xf32> {{
+          %w = "ipu.parameter"() {{key = "w"}} : () -> tensor<1x{filters // columns}x16x{columns}xf32>
+          %0 = "ipu.softmax"(%x) {{axis = 1 : i64}} : (tensor<14x{16 * stride}xf32>) -> tensor<14x{16 * stride}xf32>
+          %1 = "ipu.slice"(%0) {{offsets = array<i64: 0, 0>, sizes = array<i64: 14, 16>,
+            strides = array<i64: 1, {stride}>}} : (tensor<14x{16 * stride}xf32>) -> tensor<14x16xf32>
+          %2 = "ipu.packed_matmul"(%1, %w)
+            : (tensor<14x16xf32>, tensor<1x{filters // columns}x16x{columns}xf32>) -> tensor<14x{filters}xf32>
+          return %2 : tensor<14x{filters}xf32> }}"""
+    )
+    for op in (op for op in all_ops(module) if isinstance(op, Op)):
+        complete(op)
+    run(module, session, STAGES)
+    last = [op for op in all_ops(module) if isinstance(op, Execute)][-1]
+    return emit_executable(last.codelet, Interface.of([last]), codelets(module)[last.codelet], tiles)
+
+
+def test_the_sums_of_a_tile_stay_in_registers(context: ir.Context) -> None:
+    """Seven pixels times two vectors of filters, for two pairs of channels in a turn of the loop."""
+    text = product(32, 64, 1, Processor())
+    assert text.count("avx512bf16.dpbf16ps.512") == 2 * 7 * 2
+    assert "no_pipeline" in text and len(re.findall(r"iter_args\(", text)) == 1
+
+
+def test_eight_filters_are_half_a_vector(context: ir.Context) -> None:
+    text = product(8, 24, 1, Processor())
+    assert "avx512bf16.dpbf16ps.256" in text and "vector<16xf32>" not in text
+
+
+def test_channels_that_lie_apart_are_left_to_the_code_generator(context: ir.Context) -> None:
+    text = product(32, 64, 2, Processor())
+    assert "linalg.generic" in text and "dpbf16ps" not in text and "no_pipeline" not in text
+
+
+def test_only_targets_that_want_loops_get_them(context: ir.Context) -> None:
+    assert "dpbf16ps" not in product(32, 64, 1, Tiles())
