@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -18,9 +19,10 @@ from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
 from pyipu.errors import PipelineError, StorageError
 from pyipu.parameters import Array, Parameters
 from pyipu.passes.base import Pass
-from pyipu.passes.functions import erase_unread_parameters, main_function
+from pyipu.passes.functions import codelets, erase_unread_parameters, main_function
 from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
 from pyipu.passes.session import Session
+from pyipu.passes.updates import is_bare_sum, start_of
 
 TYPES = ("f16", "bf16")
 
@@ -30,7 +32,7 @@ class Storage(Pass):
     """Stores activations and weights in 16 bits; vertices extend what they read and round what they write.
 
     Inputs and results of the network keep their types, and so do constants that are only added, multiplied and the
-    like: they are small. Tensors of other types than f32 stay as they are.
+    like: they are small. Tensors of other types than f32 stay as they are, and so does a sum that is not complete.
     """
 
     NAME: ClassVar[str] = "ipu-storage"
@@ -42,7 +44,8 @@ class Storage(Pass):
         if self.type not in TYPES:
             raise PipelineError(f"option 'type' of pass {self.NAME} takes {' or '.join(TYPES)}, not '{self.type}'")
         block = main_function(module).regions[0].blocks[0]
-        narrowing = _Narrowing(module, session.parameters, self.type, _returned(block))
+        kept = _returned(block) | _partial_sums(block, codelets(module))
+        narrowing = _Narrowing(module, session.parameters, self.type, kept)
         for op in list(ipu_ops(block)):
             narrowing.visit(op)
         erase_unread_parameters(block)
@@ -55,6 +58,19 @@ def _returned(block: ir.Block) -> set[ir.Value]:
         if op.movement and op.results[0] in found:
             found.update(op.operands)
     return found
+
+
+def _partial_sums(block: ir.Block, bodies: Mapping[str, func.FuncOp]) -> set[ir.Value]:
+    """What another product of the same node of the model adds to: else one result would be rounded many times."""
+    sums = [op for op in ipu_ops(block) if isinstance(op, Vertex) and is_bare_sum(bodies[op.codelet])]
+    return {op.results[0] for op in sums if all(_goes_on(op, use, bodies) for use in op.results[0].uses)}
+
+
+def _goes_on(op: Vertex, use: ir.OpOperand, bodies: Mapping[str, func.FuncOp]) -> bool:
+    """The reader starts its sum of products from what `op` has summed up."""
+    reader = use.owner
+    same_node = isinstance(reader, Vertex) and reader.location == op.location
+    return same_node and start_of(bodies[reader.codelet], use.operand_number) is not None
 
 
 class _Narrowing:
