@@ -12,14 +12,23 @@ from iree.compiler import ir
 
 from pyipu.dialect.elementwise import Add
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
-from pyipu.dialect.movement import Slice
+from pyipu.dialect.movement import Interleave, Reshape, Slice, Transpose
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
 from pyipu.passes.planning.blocks import LANES, channel_block
 from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
-from pyipu.passes.rules.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
+from pyipu.passes.rules.rewriting import (
+    Rules,
+    apply_rules,
+    build,
+    has_one_use,
+    merged,
+    producer,
+    result_tensor,
+    shape_of,
+)
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
@@ -52,7 +61,11 @@ class Pack(Pass):
             filters = self._filters(op, groups)
             if filters > shape_of(op.results[0])[-1] // groups:
                 widen(op, groups, filters, session)
-        packing: Rules = {Conv: (_turned, self._pack_pointwise, self._pack_taps), MatMul: (self._pack_matmul,)}
+        packing: Rules = {
+            Reshape: (_interleaved,),
+            Conv: (_turned, self._pack_pointwise, self._pack_taps),
+            MatMul: (self._pack_matmul,),
+        }
         apply_rules(module, merged(MOVEMENT, packing), session)
 
     def _unweave(self, op: Einsum, session: Session) -> None:
@@ -118,6 +131,17 @@ class Pack(Pass):
         pixels = [size for size in shape_of(op.results[0])[:-1] if size != 1]
         columns = channel_block(shape_of(weights)[-1] // groups, pixels[-1] if pixels else 1, self.block)
         return columns if result_tensor(op).is_float else 0
+
+
+def _interleaved(op: Reshape, session: Session) -> ir.Value | None:
+    """Groups of channels that are woven into one dimension: as one op it can write into a larger buffer."""
+    inner = producer(op.operands[0], Transpose)
+    if inner is None or not has_one_use(inner.results[0]) or is_known(inner.operands[0]):
+        return None
+    *outer, groups, channels = range(len(inner.permutation))
+    *sizes, count, each = shape_of(inner.operands[0])
+    woven = inner.permutation == (*outer, channels, groups) and op.shape == (*sizes, count * each)
+    return build(Interleave, session, inner.operands[0]) if woven else None
 
 
 def _turned(op: Conv, session: Session) -> ir.Value | None:

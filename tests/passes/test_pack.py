@@ -92,7 +92,7 @@ def test_groups_that_are_shuffled_are_cut_in_one_piece(context: ir.Context) -> N
         : (tensor<1x5x6x2x10xf32>) -> tensor<1x5x6x10x2xf32>
       %y = "ipu.reshape"(%2) {shape = array<i64: 1, 5, 6, 20>} : (tensor<1x5x6x10x2xf32>) -> tensor<1x5x6x20xf32>"""
     module, _ = packed(conv("1x5x6x12xf32", "1x1x6x20xf32", "1x5x6x20xf32", groups=2, epilogue=epilogue))
-    assert ops(module) == ["packed_matmul", "reshape", "slice", "transpose", "reshape"]
+    assert ops(module) == ["packed_matmul", "reshape", "slice", "interleave"]
 
 
 def test_groups_with_a_window_are_convolutions_on_their_own(context: ir.Context) -> None:
@@ -196,3 +196,16 @@ def test_the_sums_of_taps_take_no_memory(context: ir.Context) -> None:
 def test_other_convolutions_stay(context: ir.Context, graph: str) -> None:
     module, _ = packed(graph)
     assert ops(module) == ["conv", "relu"]
+
+
+def test_what_is_woven_is_written_into_the_padded_tensor(context: ir.Context) -> None:
+    module, session = packed("""func.func @main(%x: tensor<1x5x6x2x4xf32>) -> tensor<1x7x8x8xf32> {
+      %0 = "ipu.transpose"(%x) {permutation = array<i64: 0, 1, 2, 4, 3>}
+        : (tensor<1x5x6x2x4xf32>) -> tensor<1x5x6x4x2xf32>
+      %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 5, 6, 8>} : (tensor<1x5x6x4x2xf32>) -> tensor<1x5x6x8xf32>
+      %2 = "ipu.pad"(%1) {low = array<i64: 0, 1, 1, 0>, high = array<i64: 0, 1, 1, 0>,
+        interior = array<i64: 0, 0, 0, 0>, value = 0.0 : f64} : (tensor<1x5x6x8xf32>) -> tensor<1x7x8x8xf32>
+      return %2 : tensor<1x7x8x8xf32> }""")
+    assert ops(module) == ["interleave", "pad"]
+    run(module, session, "ipu-fuse,ipu-inplace")
+    assert [op.codelet for op in all_ops(module) if isinstance(op, Execute)] == ["interleave_0"]
