@@ -215,6 +215,12 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "slope" = %slope, "offset" = %offset }
   }
+  irdl.operation @interleave {
+    %input = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
+  }
   irdl.operation @leaky_relu {
     %input = irdl.any
     %result = irdl.any

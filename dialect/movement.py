@@ -77,6 +77,34 @@ class Transpose(Op, mnemonic="transpose"):
         )
 
 
+class Interleave(Op, mnemonic="interleave"):
+    """[…, G, N] to […, N * G]: element j of group g becomes element j * G + g, as channels are shuffled."""
+
+    @staticmethod
+    def infer(input: Tensor) -> Tensor:
+        require(input.rank >= 2, f"needs groups of elements, got {input}")
+        return input.with_shape((*input.shape[:-2], input.shape[-1] * input.shape[-2]))
+
+    @staticmethod
+    def evaluate(input: np.ndarray) -> np.ndarray:
+        return np.swapaxes(input, -1, -2).reshape((*input.shape[:-2], -1))
+
+    @staticmethod
+    def lower(writer: CodeletWriter, input: Value) -> Value:
+        *outer, groups, elements = input.tensor.shape
+        woven = input.tensor.with_shape((*outer, elements, groups))
+        *places, group, element = identity_map(woven.rank)
+        result = writer.generic(
+            [(input, [*places, element, group])],
+            (writer.empty(woven), identity_map(woven.rank)),
+            ["parallel"] * woven.rank,
+            lambda scalars, element, _: element,
+            writer.tiles.interleaving(woven),
+            squeeze=False,
+        )
+        return writer.folded(result, (*((size,) for size in outer), (elements, groups)))
+
+
 class Broadcast(Op, mnemonic="broadcast"):
     """Repeats dimensions of size one, and new leading ones, until the shape is reached (numpy's broadcast_to)."""
 

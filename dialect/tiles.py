@@ -21,6 +21,10 @@ class Tiles:
         """For `linalg.depthwise_conv_2d_nhwc_hwc`."""
         return ""
 
+    def interleaving(self, result: Tensor) -> str:
+        """For a loop nest over `result`, whose last two dimensions lie the other way round in the operand."""
+        return ""
+
     def packed_matmul(self, result: Tensor, pixels: int, depth: int) -> str:
         """For a sum over `depth` terms; of the result's dimensions the first `pixels` are pixels, the others columns.
 

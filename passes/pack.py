@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from iree.compiler import ir
 
+from pyipu.dialect.elementwise import Add
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
-from pyipu.dialect.movement import Slice
+from pyipu.dialect.movement import Interleave, Reshape, Slice, Transpose
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
 from pyipu.passes.planning.blocks import LANES, channel_block
 from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
-from pyipu.passes.rules.rewriting import Rules, apply_rules, build, merged, result_tensor, shape_of
+from pyipu.passes.rules.rewriting import (
+    Rules,
+    apply_rules,
+    build,
+    has_one_use,
+    merged,
+    producer,
+    result_tensor,
+    shape_of,
+)
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
 MOST_GROUPS = 4
 """More groups than this are too small to be convolutions on their own."""
+
+MOST_PIXELS_OF_TAPS = 64
+"""Of more pixels a convolution computes so long that its weights come in time."""
+
+LEAST_OF_A_TAP = 2**20
+"""Multiply-adds of one tap that take several times as long as a dispatch."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +61,11 @@ class Pack(Pass):
             filters = self._filters(op, groups)
             if filters > shape_of(op.results[0])[-1] // groups:
                 widen(op, groups, filters, session)
-        packing: Rules = {Conv: (_turned, self._pack_pointwise), MatMul: (self._pack_matmul,)}
+        packing: Rules = {
+            Reshape: (_interleaved,),
+            Conv: (_turned, self._pack_pointwise, self._pack_taps),
+            MatMul: (self._pack_matmul,),
+        }
         apply_rules(module, merged(MOVEMENT, packing), session)
 
     def _unweave(self, op: Einsum, session: Session) -> None:
@@ -67,7 +89,26 @@ class Pack(Pass):
         if not is_known(weights) or set(shape_of(weights)[:-2]) != {1} or shape_of(weights)[-2] == 1:
             return None
         packed = self._packed(weights, op.groups, op, session)
-        return None if packed is None else build(PackedMatMul, session, _strided(data, op, session), packed)
+        return (
+            None
+            if packed is None
+            else build(PackedMatMul, session, _reached(data, op, (0,) * len(op.strides), session), packed)
+        )
+
+    def _pack_taps(self, op: Conv, session: Session) -> ir.Value | None:
+        """A convolution of few pixels waits for its weights; as a sum of a product for each tap it reads them in order.
+
+        Each product starts from the sum of those behind it, so the first one runs last and takes the epilogue.
+        """
+        data, weights = op.operands
+        if not is_known(weights) or not _waits_for_weights(op) or not self._columns(weights, 1, op):
+            return None
+        products = []
+        for tap in itertools.product(*map(range, shape_of(weights)[:-2])):
+            matrix = self._packed(_tap_weights(weights, tap, session), 1, op, session)
+            assert matrix is not None
+            products.append(build(PackedMatMul, session, _reached(data, op, tap, session), matrix))
+        return functools.reduce(lambda total, product: build(Add, session, product, total), reversed(products))
 
     def _pack_matmul(self, op: MatMul, session: Session) -> ir.Value | None:
         data, weights = op.operands
@@ -79,12 +120,28 @@ class Pack(Pass):
     def _packed(self, weights: ir.Value, groups: int, op: Conv | MatMul, session: Session) -> ir.Value | None:
         """The matrix [K, G * N] in blocks of columns, [G, N / C, K, C]; None when its columns fill no vectors."""
         depth, filters = shape_of(weights)[-2:]
-        pixels = [size for size in shape_of(op.results[0])[:-1] if size != 1]
-        columns = channel_block(filters // groups, pixels[-1] if pixels else 1, self.block)
-        if not columns or not result_tensor(op).is_float:
+        columns = self._columns(weights, groups, op)
+        if not columns:
             return None
         split = reshaped(weights, (depth, groups, filters // groups // columns, columns), session)
         return transposed(split, (1, 2, 0, 3), session)
+
+    def _columns(self, weights: ir.Value, groups: int, op: Conv | MatMul) -> int:
+        """How many columns of a weight matrix are computed together; 0 when they fill no vectors."""
+        pixels = [size for size in shape_of(op.results[0])[:-1] if size != 1]
+        columns = channel_block(shape_of(weights)[-1] // groups, pixels[-1] if pixels else 1, self.block)
+        return columns if result_tensor(op).is_float else 0
+
+
+def _interleaved(op: Reshape, session: Session) -> ir.Value | None:
+    """Groups of channels that are woven into one dimension: as one op it can write into a larger buffer."""
+    inner = producer(op.operands[0], Transpose)
+    if inner is None or not has_one_use(inner.results[0]) or is_known(inner.operands[0]):
+        return None
+    *outer, groups, channels = range(len(inner.permutation))
+    *sizes, count, each = shape_of(inner.operands[0])
+    woven = inner.permutation == (*outer, channels, groups) and op.shape == (*sizes, count * each)
+    return build(Interleave, session, inner.operands[0]) if woven else None
 
 
 def _turned(op: Conv, session: Session) -> ir.Value | None:
@@ -105,9 +162,23 @@ def _splits(op: Conv) -> bool:
     return 1 < op.groups <= MOST_GROUPS and channels > 1 and math.prod(window) > 1 and is_known(op.operands[1])
 
 
-def _strided(data: ir.Value, op: Conv, session: Session) -> ir.Value:
-    """The pixels that a window of one element visits."""
-    if set(op.strides) == {1}:
-        return data
+def _waits_for_weights(op: Conv) -> bool:
+    """Each weight is read for few pixels, and each tap is worth a dispatch."""
+    *window, channels, filters = shape_of(op.operands[1])
+    pixels = result_tensor(op).elements // filters
+    few = op.groups == 1 and math.prod(window) > 1 and 1 < pixels <= MOST_PIXELS_OF_TAPS
+    return few and pixels * channels * filters >= LEAST_OF_A_TAP
+
+
+def _tap_weights(weights: ir.Value, tap: tuple[int, ...], session: Session) -> ir.Value:
+    ones, matrix = (1,) * len(tap), shape_of(weights)[-2:]
+    return build(Slice, session, weights, offsets=(*tap, 0, 0), sizes=(*ones, *matrix), strides=(*ones, 1, 1))
+
+
+def _reached(data: ir.Value, op: Conv, tap: tuple[int, ...], session: Session) -> ir.Value:
+    """The pixels that one element of the window visits."""
+    offsets = (0, *(place * step for place, step in zip(tap, op.dilations, strict=True)), 0)
     sizes = (*shape_of(op.results[0])[:-1], shape_of(data)[-1])
-    return build(Slice, session, data, offsets=(0,) * len(sizes), sizes=sizes, strides=(1, *op.strides, 1))
+    if sizes == shape_of(data):
+        return data
+    return build(Slice, session, data, offsets=offsets, sizes=sizes, strides=(1, *op.strides, 1))

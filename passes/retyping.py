@@ -10,12 +10,12 @@ from iree.compiler.dialects import func
 from pyipu.dialect.attributes import KINDS, Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast
-from pyipu.dialect.movement import Broadcast, Gather, Transpose
+from pyipu.dialect.movement import Broadcast, Gather, Interleave, Transpose
 from pyipu.dialect.program import Vertex
 from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets, main_function, returned_value
 
-_CARRIES = (Broadcast, Gather, Transpose)
+_CARRIES = (Broadcast, Gather, Interleave, Transpose)
 """What only moves elements does so in any type."""
 
 

@@ -10,7 +10,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.linear import MatMul, PackedMatMul
-from pyipu.dialect.movement import Broadcast, Concat, Pad, Reshape, Slice, Transpose
+from pyipu.dialect.movement import Broadcast, Concat, Interleave, Pad, Reshape, Slice, Transpose
 from pyipu.dialect.pairs import PairedConv
 from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
@@ -128,6 +128,8 @@ def _local(op: Op) -> list[Rows | None]:
         return [Rows(), WHOLE]
     if isinstance(op, PackedMatMul | PairedConv):
         return [Rows(), WHOLE]
+    if isinstance(op, Interleave) and tensor_of(op.operands[0]).rank > 3:
+        return [Rows()]
     if isinstance(op, Transpose) and op.permutation[0] == 0:
         return [Rows(axis=op.permutation[1])]
     if isinstance(op, Broadcast):

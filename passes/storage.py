@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -22,6 +23,7 @@ from pyipu.passes.base import Pass
 from pyipu.passes.functions import codelets, erase_unread_parameters, main_function
 from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
 from pyipu.passes.session import Session
+from pyipu.passes.updates import is_bare_sum, start_of
 
 TYPES = ("f16", "bf16")
 
@@ -31,7 +33,7 @@ class Storage(Pass):
     """Stores activations and weights in 16 bits; vertices extend what they read and round what they write.
 
     Inputs and results of the network keep their types, and so do constants that are only added, multiplied and the
-    like: they are small. Tensors of other types than f32 stay as they are.
+    like: they are small. Tensors of other types than f32 stay as they are, and so does a sum that is not complete.
     """
 
     NAME: ClassVar[str] = "ipu-storage"
@@ -52,13 +54,13 @@ class Storage(Pass):
 
 
 def _kept(module: ir.Module, scores: bool) -> set[ir.Value]:
-    """The network's results, and what becomes one by movement alone, or, with `scores`, by a softmax."""
+    """The network's results, what becomes one by movement alone, or, with `scores`, by a softmax, and partial sums."""
     block, bodies = main_function(module).regions[0].blocks[0], codelets(module)
     found = set(block.operations[len(block.operations) - 1].operands)
     for op in reversed(list(ipu_ops(block))):
         if op.results[0] in found and (op.movement or (scores and _is_softmax(op, bodies))):
             found.update(op.operands)
-    return found
+    return found | _partial_sums(block, bodies)
 
 
 def _is_softmax(op: Op, bodies: dict[str, func.FuncOp]) -> bool:
@@ -67,6 +69,19 @@ def _is_softmax(op: Op, bodies: dict[str, func.FuncOp]) -> bool:
         return False
     ops = list(ipu_ops(bodies[op.codelet].regions[0].blocks[0]))
     return len(ops) == 1 and isinstance(ops[0], Softmax)
+
+
+def _partial_sums(block: ir.Block, bodies: Mapping[str, func.FuncOp]) -> set[ir.Value]:
+    """What another product of the same node of the model adds to: else one result would be rounded many times."""
+    sums = [op for op in ipu_ops(block) if isinstance(op, Vertex) and is_bare_sum(bodies[op.codelet])]
+    return {op.results[0] for op in sums if all(_goes_on(op, use, bodies) for use in op.results[0].uses)}
+
+
+def _goes_on(op: Vertex, use: ir.OpOperand, bodies: Mapping[str, func.FuncOp]) -> bool:
+    """The reader starts its sum of products from what `op` has summed up."""
+    reader = use.owner
+    same_node = isinstance(reader, Vertex) and reader.location == op.location
+    return same_node and start_of(bodies[reader.codelet], use.operand_number) is not None
 
 
 class _Narrowing:

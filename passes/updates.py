@@ -49,6 +49,13 @@ def start_of(codelet: func.FuncOp, operand: int) -> Start | None:
     return next((start for start in starts if start.operand.arg_number == operand), None)
 
 
+def is_bare_sum(codelet: func.FuncOp) -> bool:
+    """It returns a sum of products, or what that becomes on top of another tensor."""
+    ops = _computing(codelet)
+    additions = [addition for addition, _ in _additions_to_sum(ops)] if ops else []
+    return len(ops) > 0 and ops[0].accumulates and ops[1:] == additions
+
+
 def _computing(codelet: func.FuncOp) -> list[Op]:
     """What is computed from operands, once those are extended."""
     ops = [op for op in codelet.regions[0].blocks[0].operations if isinstance(op, Op) and op.operands]

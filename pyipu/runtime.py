@@ -180,7 +180,8 @@ class Session:
         for array, element_type in zip(arrays, self._element_types, strict=True):
             arguments.push_ref(_argument(device, array, element_type).ref)
         results = VmVariantList(len(self._outputs))
-        context.invoke(self._function, arguments, results)
+        with _behind_workers(device):
+            context.invoke(self._function, arguments, results)
         views = [results.get_as_object(i, HalBufferView) for i in range(len(self._outputs))]
         if device.is_host:
             return [_mapped(view, output) for view, output in zip(views, self._outputs, strict=True)]
@@ -191,6 +192,35 @@ class Session:
         if device not in self._contexts:
             self._contexts[device] = _load(self._provided, self._module, device)
         return self._contexts[device]
+
+
+@contextmanager
+def _behind_workers(device: Device) -> Iterator[None]:
+    """A wait for a device's threads in which this thread takes no processor from them.
+
+    IREE wakes a waiting thread before it has quite finished with it, and the woken thread spins until it has. Where
+    there are no more processors than workers, Linux may stop just the worker that is spun for: both lose a time slice
+    of a millisecond or more. When a thread of `SCHED_BATCH` wakes, it does not preempt others. A thread that has been
+    given a policy keeps it.
+    """
+    if not device.is_host or not _may_choose_policy() or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+@functools.cache
+def _may_choose_policy() -> bool:
+    """Only Linux has these policies, and sandboxes may forbid to set any."""
+    try:
+        os.sched_setscheduler(0, os.sched_getscheduler(0), os.sched_getparam(0))
+    except (AttributeError, OSError):
+        return False
+    return True
 
 
 def _argument(device: Device, array: Array, element_type: int) -> HalBufferView:

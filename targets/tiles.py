@@ -82,6 +82,20 @@ class Processor(Tiles):
             _CONVOLUTION,
         ).attribute
 
+    def interleaving(self, result: Tensor) -> str:
+        """Tiles of loops `result`: few elements of all groups at a time, which are transposed in registers."""
+        *outer, elements, groups = result.shape
+        if result.dtype != "f32" or groups > LANES:
+            return ""
+        rows = next((i for i, size in enumerate(outer) if size != 1), 0)
+        share = tuple(self._distribute(size, 1)[0] if i == rows else size for i, size in enumerate(outer))
+        return Tiling(
+            (*share, elements, groups),
+            (*(1 for _ in outer), largest_divisor(elements, LANES), groups),
+            (0,) * result.rank,
+            _CONTRACTION,
+        ).attribute
+
     def packed_matmul(self, result: Tensor, pixels: int, depth: int) -> str:
         """Tiles of loops `result`, depth. Without pixels each weight is read once: then memory is what it waits for."""
         *outer, block = result.shape

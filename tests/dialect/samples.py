@@ -129,6 +129,7 @@ _MOVEMENT = [
     sample("reshape", "1x1xf32", shape=()),
     sample("reshape", "i64", shape=(1, 1, 1)),
     sample("reshape", "6xui8", shape=(1, 2, 3)),
+    *(sample("interleave", f"3x4x6x{dtype}") for dtype in ("f32", "ui8", "i1", "f16")),
     *(sample("transpose", f"2x3x4x{dtype}", permutation=(2, 0, 1)) for dtype in ("f32", "ui8", "i1", "f16")),
     sample("broadcast", "3x1xf32", shape=(2, 3, 4)),
     sample("broadcast", "i64", shape=(2,)),

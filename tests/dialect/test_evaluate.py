@@ -27,6 +27,7 @@ _EXAMPLES = [
     ("softmax", [np.float32([[1000, 1000], [0, -np.inf]])], {"axis": 1}, np.float32([[0.5, 0.5], [1, 0]])),
     ("where", [np.array([True, False]), np.float32(1), np.float32([[5], [6]])], {}, np.float32([[1, 5], [1, 6]])),
     ("reshape", [_ROWS], {"shape": (3, 2)}, np.float32([[1, 2], [3, 4], [5, 6]])),
+    ("interleave", [_ROWS], {}, np.float32([1, 4, 2, 5, 3, 6])),
     ("transpose", [_ROWS], {"permutation": (1, 0)}, np.float32([[1, 4], [2, 5], [3, 6]])),
     ("broadcast", [np.float32([[1], [2]])], {"shape": (2, 2, 2)}, np.float32([[[1, 1], [2, 2]], [[1, 1], [2, 2]]])),
     ("concat", [_ROWS, _ROWS[:, :1]], {"axis": 1}, np.float32([[1, 2, 3, 1], [4, 5, 6, 4]])),

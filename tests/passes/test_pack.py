@@ -7,6 +7,7 @@ import pytest
 from iree.compiler import ir
 
 from pyipu.dialect.linear import PackedMatMul
+from pyipu.dialect.program import Allocate, Execute
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
@@ -91,7 +92,7 @@ def test_groups_that_are_shuffled_are_cut_in_one_piece(context: ir.Context) -> N
         : (tensor<1x5x6x2x10xf32>) -> tensor<1x5x6x10x2xf32>
       %y = "ipu.reshape"(%2) {shape = array<i64: 1, 5, 6, 20>} : (tensor<1x5x6x10x2xf32>) -> tensor<1x5x6x20xf32>"""
     module, _ = packed(conv("1x5x6x12xf32", "1x1x6x20xf32", "1x5x6x20xf32", groups=2, epilogue=epilogue))
-    assert ops(module) == ["packed_matmul", "reshape", "slice", "transpose", "reshape"]
+    assert ops(module) == ["packed_matmul", "reshape", "slice", "interleave"]
 
 
 def test_groups_with_a_window_are_convolutions_on_their_own(context: ir.Context) -> None:
@@ -156,3 +157,55 @@ def test_blocks_whose_epilogue_tells_more_apart_than_filters_stay(context: ir.Co
 def test_blocks_of_few_filters_stay(context: ir.Context) -> None:
     module, _ = packed(blocks(1, "1xf32"))
     assert ops(module) == ["einsum", "add", "relu"]
+
+
+FEW_PIXELS = conv("1x9x9x128xf32", "3x3x128x192xf32", "1x7x7x192xf32")
+
+
+@pytest.mark.parametrize(
+    ("source", "weights", "result", "strides", "taps"),
+    [
+        ("1x9x9x128xf32", "3x3x128x192xf32", "1x7x7x192xf32", "1, 1", 9),
+        ("1x15x15x128xf32", "3x3x128x192xf32", "1x7x7x192xf32", "2, 2", 9),
+        ("1x7x13x128xf32", "1x7x128x200xf32", "1x7x7x200xf32", "1, 1", 7),
+    ],
+)
+def test_a_convolution_of_few_pixels_is_a_sum_over_taps(
+    context: ir.Context, source: str, weights: str, result: str, strides: str, taps: int
+) -> None:
+    module, _ = packed(conv(source, weights, result, strides))
+    assert ops(module) == ["slice", "packed_matmul"] * taps + ["add"] * (taps - 1) + ["relu"]
+
+
+def test_the_sums_of_taps_take_no_memory(context: ir.Context) -> None:
+    module, session = packed(FEW_PIXELS)
+    run(module, session, "ipu-fuse,ipu-inplace")
+    placed = list(all_ops(module))
+    assert sum(isinstance(op, Execute) for op in placed) == 9
+    assert sum(isinstance(op, Allocate) for op in placed) == 1
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        conv("1x10x11x128xf32", "3x3x128x192xf32", "1x8x9x192xf32"),
+        conv("1x9x9x32xf32", "3x3x32x64xf32", "1x7x7x64xf32"),
+    ],
+    ids=["many pixels", "small taps"],
+)
+def test_other_convolutions_stay(context: ir.Context, graph: str) -> None:
+    module, _ = packed(graph)
+    assert ops(module) == ["conv", "relu"]
+
+
+def test_what_is_woven_is_written_into_the_padded_tensor(context: ir.Context) -> None:
+    module, session = packed("""func.func @main(%x: tensor<1x5x6x2x4xf32>) -> tensor<1x7x8x8xf32> {
+      %0 = "ipu.transpose"(%x) {permutation = array<i64: 0, 1, 2, 4, 3>}
+        : (tensor<1x5x6x2x4xf32>) -> tensor<1x5x6x4x2xf32>
+      %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 5, 6, 8>} : (tensor<1x5x6x4x2xf32>) -> tensor<1x5x6x8xf32>
+      %2 = "ipu.pad"(%1) {low = array<i64: 0, 1, 1, 0>, high = array<i64: 0, 1, 1, 0>,
+        interior = array<i64: 0, 0, 0, 0>, value = 0.0 : f64} : (tensor<1x5x6x8xf32>) -> tensor<1x7x8x8xf32>
+      return %2 : tensor<1x7x8x8xf32> }""")
+    assert ops(module) == ["interleave", "pad"]
+    run(module, session, "ipu-fuse,ipu-inplace")
+    assert [op.codelet for op in all_ops(module) if isinstance(op, Execute)] == ["interleave_0"]

@@ -58,6 +58,14 @@ def test_packed_matmul_tiles_divide(pixels: list[int], blocks: list[int], block:
     assert divide([*extents, depth], *tiles(attribute))
 
 
+@given(outer=st.lists(st.integers(1, 60), max_size=3), groups=st.integers(1, 12), elements=sizes)
+def test_interleaving_tiles_divide(outer: list[int], groups: int, elements: int) -> None:
+    extents = [1, *outer, elements, groups]
+    attribute = Processor().interleaving(Tensor(tuple(extents), "f32"))
+    assert bool(attribute) == (groups <= 8)
+    assert not attribute or divide(extents, *tiles(attribute))
+
+
 def test_a_product_with_one_row_reads_its_weights_in_order() -> None:
     assert tiles(Processor().packed_matmul(Tensor((128, 32), "f32"), 0, 4096)) == ([16, 0, 0], [1, 32, 0], [0, 0, 1])
 

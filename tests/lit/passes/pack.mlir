@@ -41,3 +41,27 @@ func.func @blocks(%x: tensor<1x3x4x6xf32>) -> tensor<1x3x2x4x2x8xf32> {
   %0 = "ipu.einsum"(%x, %w) {equation = "nxyc,cijf->nxiyjf"} : (tensor<1x3x4x6xf32>, tensor<6x2x2x8xf32>) -> tensor<1x3x2x4x2x8xf32>
   return %0 : tensor<1x3x2x4x2x8xf32>
 }
+
+// -----
+
+// Channels that are shuffled between groups are woven by one op.
+// CHECK-LABEL: @shuffle
+// CHECK-NEXT: %[[Y:.*]] = "ipu.interleave"(%arg0) : (tensor<1x3x5x2x4xf32>) -> tensor<1x3x5x8xf32>
+// CHECK-NEXT: return %[[Y]]
+func.func @shuffle(%x: tensor<1x3x5x2x4xf32>) -> tensor<1x3x5x8xf32> {
+  %0 = "ipu.transpose"(%x) {permutation = array<i64: 0, 1, 2, 4, 3>} : (tensor<1x3x5x2x4xf32>) -> tensor<1x3x5x4x2xf32>
+  %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 3, 5, 8>} : (tensor<1x3x5x4x2xf32>) -> tensor<1x3x5x8xf32>
+  return %1 : tensor<1x3x5x8xf32>
+}
+
+// -----
+
+// Other dimensions than the woven ones stay as they are.
+// CHECK-LABEL: @rows
+// CHECK-NOT: ipu.interleave
+// CHECK: return
+func.func @rows(%x: tensor<1x3x5x4xf32>) -> tensor<1x15x4xf32> {
+  %0 = "ipu.transpose"(%x) {permutation = array<i64: 0, 2, 1, 3>} : (tensor<1x3x5x4xf32>) -> tensor<1x5x3x4xf32>
+  %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 15, 4>} : (tensor<1x5x3x4xf32>) -> tensor<1x15x4xf32>
+  return %1 : tensor<1x15x4xf32>
+}

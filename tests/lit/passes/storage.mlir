@@ -25,6 +25,21 @@ func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
+// Sums of products that were one op in the model are rounded once.
+// CHECK-LABEL: func.func @main
+// CHECK: %[[SUM:.*]] = "ipu.vertex"{{.*}} -> tensor<4x8xf32>
+// CHECK-NEXT: "ipu.vertex"({{.*}}, %[[SUM]]){{.*}} -> tensor<4x8xf16>
+func.func @main(%x: tensor<4x8xf32>, %z: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<8x8xf32>
+  %0 = "ipu.matmul"(%x, %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> loc("node")
+  %1 = "ipu.matmul"(%z, %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32> loc("node")
+  %2 = "ipu.add"(%0, %1) : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  %3 = "ipu.softmax"(%2) {axis = 1 : i64} : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %3 : tensor<4x8xf32>
+}
+
+// -----
+
 // An input that is only moved is rounded first; movement carries the type that it gets.
 // CHECK-LABEL: func.func @main
 // CHECK-NEXT: %[[X:.*]] = "ipu.vertex"(%arg0) {codelet = @to_f16_0{{.*}} -> tensor<1x4xf16>
