@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyipu import compiler, engine, report, targets
+from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.engine import Executable
 from pyipu.errors import Error, InputError
@@ -104,6 +105,9 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--storage", choices=tuple(STORAGES), help="keep weights, and with 16 bits activations, smaller"
     )
+    command.add_argument(
+        "--winograd", type=int, choices=(0, *POINTS), help="the largest tiles of fast convolutions; 4 by default"
+    )
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -130,7 +134,7 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    if options.target or options.shape or options.storage or options.memory_budget:
+    if options.target or options.shape or options.storage or options.memory_budget or options.winograd:
         raise InputError(f"{options.model} is compiled already; how to compile it can only be said for .onnx files")
     return engine.load(options.model, threads=options.threads)
 
@@ -145,6 +149,7 @@ def _compiled(options: argparse.Namespace) -> Executable:
         memory_budget=options.memory_budget,
         allow_over_budget=options.allow_over_budget,
         storage=options.storage,
+        winograd=compiler.LARGEST_TILES if options.winograd is None else options.winograd,
     )
 
 

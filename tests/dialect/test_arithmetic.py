@@ -7,7 +7,8 @@ from pyipu.dialect import OPS
 from pyipu.dialect.types import Tensor
 from tests.dialect.samples import SAMPLES, Sample
 
-CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in ("conv", "matmul", "packed_matmul", "einsum")]
+_NAMES = ("conv", "matmul", "packed_matmul", "einsum", "winograd_product")
+CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in _NAMES]
 
 
 @pytest.mark.parametrize("sample", CONTRACTIONS, ids=lambda sample: sample.name)
