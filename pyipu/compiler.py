@@ -12,10 +12,12 @@ from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu import settings
-from pyipu.budget import Budget, Search, parse_budget
+from pyipu.budget import Budget, Search, best_within, parse_budget
 from pyipu.certificate import memory_plan
+from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.engine import Executable
+from pyipu.errors import Error
 from pyipu.importer import Imported, import_model
 from pyipu.importer.model import ModelSource
 from pyipu.parameters import Parameters
@@ -33,6 +35,9 @@ from pyipu.targets.target import STORAGE_FREE, Target, with_precision
 
 Observer = Callable[[str, ir.Module], None]
 
+LARGEST_TILES = 4
+"""Of fast convolutions, in pixels along each side."""
+
 
 def compile(
     model: ModelSource,
@@ -44,6 +49,7 @@ def compile(
     allow_over_budget: bool = False,
     storage: str | None = None,
     precision: str | None = None,
+    winograd: int = LARGEST_TILES,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -62,6 +68,8 @@ def compile(
         precision: what products are multiplied in: `"bf16"` keeps weights and activations in 16 bits, and sums up
             convolutions and matrix products in fp32 with the instructions of processors that have AVX512-BF16; by
             default it is as in the model.
+        winograd: the largest tiles of fast 3 x 3 convolutions, in pixels along each side, on targets that have them: 4,
+            or 2 for smaller errors, or 0 for none. They yield to a memory budget, and to `storage` and `precision`.
         cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
 
     Raises:
@@ -80,6 +88,7 @@ def compile(
             allow_over_budget=allow_over_budget,
             storage=storage,
             precision=precision,
+            winograd=winograd,
             observe=lambda name, module: bar.stage(name),
         )
         bar.stage("generate code")
@@ -125,17 +134,19 @@ def lower(
     allow_over_budget: bool = False,
     storage: str | None = None,
     precision: str | None = None,
+    winograd: int = LARGEST_TILES,
     observe: Observer | None = None,
 ) -> Lowered:
     """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass.
 
-    With a budget the stages that plan memory run several times, each time on a copy of the module.
+    With a budget the stages that plan memory run several times, each time on a copy of the module; and once more if no
+    fast convolutions fit.
     """
     stages = with_precision(target.stages, precision, storage)
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
         pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
-    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
+    tiles = 0 if storage or precision else _checked(winograd)
     see = _Observers([one for one in (_dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:
         device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
@@ -143,17 +154,20 @@ def lower(
         see("import", imported.module)
         if precision is not None:
             target.check_precision(precision, device.result())
-        timed = _run(before, imported.module, session, see)
-        attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
-        planned = attempts.best(memory_budget, allow_over_budget)
+        planned = _Attempts(imported.module, pipelines, session, see).best(tiles, memory_budget, allow_over_budget)
     used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
     session.parameters.keep(dict.fromkeys(used))
     with planned.module.context:
         names = [tensor.name for tensor in imported.inputs]
         stream = emit_module(planned.module, device.result(), names, settings.poison(), target.tiles)
-    remarks = [*session.remarks, *planned.remarks]
-    milliseconds = [*timed, *planned.milliseconds]
-    return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, precision, milliseconds)
+    parameters, remarks, milliseconds = session.parameters, planned.remarks, planned.milliseconds
+    return Lowered(planned.module, imported, parameters, remarks, stream, storage, precision, milliseconds)
+
+
+def _checked(winograd: int) -> int:
+    if winograd not in (0, *POINTS):
+        raise Error(f"winograd={winograd!r} is no size of tiles; choose one of 0, {', '.join(map(str, POINTS))}")
+    return winograd
 
 
 def _run(
@@ -178,27 +192,51 @@ class _Planned:
 
 @dataclass(frozen=True)
 class _Attempts:
-    """Plans a module once or several times: the passes that take a peak get another one each time."""
+    """Plans a module once or several times, in some ways of computing it."""
 
     module: ir.Module
     pipelines: Sequence[Pipeline]
     session: Session
     observe: Observer
 
-    def best(self, budget: Budget | None, allow_over_budget: bool) -> _Planned:
+    def best(self, tiles: int, budget: Budget | None, allow_over_budget: bool) -> _Planned:
+        """With fast convolutions in tiles of that size, or if nothing fits the budget with them, without."""
         if budget is None:
-            return self._plan(self.module, self.pipelines)
-        search = Search(self._attempt)
-        return search.within(parse_budget(budget), allow_over_budget)
+            return self._prepared(self.module, tiles).plan()
+        sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in self.pipelines) else [0]
+        searches = (Search(self._prepared(copy_of(self.module), size).attempt) for size in sizes)
+        return best_within(searches, parse_budget(budget), allow_over_budget)
 
-    def _attempt(self, peak: int) -> _Planned:
-        return self._plan(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
-
-    def _plan(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
+    def _prepared(self, module: ir.Module, tiles: int) -> _Prepared:
+        """Runs what comes before the passes that take a peak."""
+        pipelines = [pipeline.having(largest=tiles) for pipeline in self.pipelines]
+        before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
         session = Session(self.session.parameters)
-        milliseconds = _run(pipelines, module, session, self.observe)
-        arena = _figure(module, "arena")
-        return _Planned(module, arena, _figure(module, "expected", arena), session.remarks, milliseconds)
+        milliseconds = _run(before, module, session, self.observe)
+        return _Prepared(module, pipelines[len(before) :], session, milliseconds, self.observe)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A module whose memory can be planned: the passes that take a peak get another one each time."""
+
+    module: ir.Module
+    pipelines: Sequence[Pipeline]
+    session: Session
+    milliseconds: Sequence[tuple[str, float]]
+    observe: Observer
+
+    def attempt(self, peak: int) -> _Planned:
+        return self._planned(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
+
+    def plan(self) -> _Planned:
+        return self._planned(self.module, self.pipelines)
+
+    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
+        session = Session(self.session.parameters)
+        milliseconds = [*self.milliseconds, *_run(pipelines, module, session, self.observe)]
+        arena, remarks = _figure(module, "arena"), [*self.session.remarks, *session.remarks]
+        return _Planned(module, arena, _figure(module, "expected", arena), remarks, milliseconds)
 
 
 def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:
