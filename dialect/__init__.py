@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from iree.compiler import ir
 
-from pyipu.dialect import elementwise, linear, movement, pairs, program, reduction, windows, winograd
+from pyipu.dialect import elementwise, linear, movement, pairs, program, recurrent, reduction, windows, winograd
 from pyipu.dialect.definition import OPS, Op
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "movement",
     "pairs",
     "program",
+    "recurrent",
     "reduction",
     "windows",
     "winograd",

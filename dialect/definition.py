@@ -87,6 +87,8 @@ class Op(ir.OpView):
     """May compute `CodeletWriter.epilogue` in its own loops; it takes it away if it does."""
     widens: ClassVar[bool] = False
     """Its loops may read operands of a narrower element type than they compute with, and extend each element."""
+    rounds: ClassVar[bool] = True
+    """Its result may be rounded to a narrower type behind it, element by element."""
     pure: ClassVar[bool] = True
     """Has no effect but its results, so an unused one is dead and two equal ones are one."""
     has_result: ClassVar[bool] = True

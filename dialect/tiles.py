@@ -13,6 +13,9 @@ class Tiles:
     Each method returns an attribute for the linalg operation that computes `result`, or "".
     """
 
+    workgroup: str = ""
+    """The attribute of an `scf.forall` each of whose turns is a workgroup."""
+
     def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
         """For `linalg.conv_2d_nhwc_hwcf` over so many input channels."""
         return ""
@@ -54,3 +57,7 @@ class Tiles:
     def tiles_together(self, rows: int, columns: int) -> int:
         """How many tiles of a row one workgroup takes, of so many rows and columns of them; divides `columns`."""
         return columns
+
+    def gates(self, result: Tensor, depth: int) -> str:
+        """For the product of a recurrent state with packed weights: a sum over `depth` terms, inside of a loop."""
+        return ""

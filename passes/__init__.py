@@ -16,10 +16,12 @@ from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
+from pyipu.passes.unroll import Unroll
 from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Winograd, Fuse, Storage, Pair, Quantize, Account]
+_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd]
+_VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline]
 
-PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_ORDERED, *_PLACED)}
+PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_VERTICES, *_ORDERED, *_PLACED)}

@@ -14,6 +14,7 @@ from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.movement import Broadcast, Gather, Interleave, Transpose
 from pyipu.dialect.program import Constant, Parameter, Vertex
+from pyipu.dialect.recurrent import LSTM
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import Parameters
@@ -22,7 +23,7 @@ from pyipu.passes.functions import main_function
 from pyipu.passes.planning.grouping import Kind, Node, form_groups
 from pyipu.passes.session import Session
 
-_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose)
+_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose, LSTM)
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,11 @@ from iree.compiler import ir
 from pyipu.dialect.elementwise import Add
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Interleave, Reshape, Slice, Transpose
+from pyipu.dialect.recurrent import GATES, LSTM
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
-from pyipu.passes.planning.blocks import LANES, channel_block
+from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor
 from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
 from pyipu.passes.rules.rewriting import (
@@ -65,6 +66,7 @@ class Pack(Pass):
             Reshape: (_interleaved,),
             Conv: (_turned, self._pack_pointwise, self._pack_taps),
             MatMul: (self._pack_matmul,),
+            LSTM: (self._pack_recurrence,),
         }
         apply_rules(module, merged(MOVEMENT, packing), session)
 
@@ -116,6 +118,18 @@ class Pack(Pass):
             return None
         packed = self._packed(weights, 1, op, session)
         return None if packed is None else build(PackedMatMul, session, data, packed)
+
+    def _pack_recurrence(self, op: LSTM, session: Session) -> ir.Value | None:
+        """The matrix of each direction, [hidden, 4 * hidden], in blocks of columns that have some of each gate."""
+        gates, weights, *states = op.operands
+        directions, blocks, hidden, _ = shape_of(weights)
+        columns = channel_block(hidden, 1, self.block) or largest_divisor(hidden, self.block)
+        if not is_known(weights) or blocks > 1 or columns == hidden:
+            return None
+        split = reshaped(weights, (directions, hidden, GATES, hidden // columns, columns), session)
+        blocked = transposed(split, (0, 3, 1, 2, 4), session)
+        packed = reshaped(blocked, (directions, hidden // columns, hidden, GATES * columns), session)
+        return build(LSTM, session, gates, packed, *states, **op.values)
 
     def _packed(self, weights: ir.Value, groups: int, op: Conv | MatMul, session: Session) -> ir.Value | None:
         """The matrix [K, G * N] in blocks of columns, [G, N / C, K, C]; None when its columns fill no vectors."""

@@ -10,8 +10,12 @@ CPU = Target(
     description="native code for a processor, run by a pool of threads",
     driver="local-task",
     alignment=64,
+    # IREE lets a dispatch have 32 KiB on the stack.
     stages=planned_stages(
-        64, pack=f"ipu-pack{{block={_TILES.block}}},ipu-winograd{{block={_TILES.block}}}", stream="ipu-stream"
+        64,
+        pack=f"ipu-pack{{block={_TILES.block}}},ipu-winograd{{block={_TILES.block}}}",
+        stream="ipu-stream",
+        stack=24 * 1024,
     ),
     tiles=_TILES,
     precisions=(("bf16", "avx512bf16"),),

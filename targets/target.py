@@ -32,13 +32,16 @@ class Option:
         return f"{self.flag}={self.value}"
 
 
-def planned_stages(alignment: int, pack: str = "", stream: str = "", sums: bool = True) -> tuple[Stage, ...]:
+def planned_stages(
+    alignment: int, pack: str = "", stream: str = "", sums: bool = True, stack: int = 0
+) -> tuple[Stage, ...]:
     """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes.
 
     `pack` is the pass that brings weights into the order in which the target reads them, and `stream` the one that runs
     chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
+    A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands.
     """
-    normal = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    normal = f"ipu-unroll{{stack={stack}}},ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
     account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
     ordered = f"ipu-account{{stages=schedule {sharing}}}"

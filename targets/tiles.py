@@ -56,6 +56,7 @@ class Processor(Tiles):
     """How many workgroups a thread should get of one dispatch: fewer do not balance, more cost time each."""
     block: int = 32
     """The most columns that are computed together."""
+    workgroup: str = "mapping = [#iree_codegen.workgroup_mapping<x>]"
 
     def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
         """Tiles of `linalg.conv_2d_nhwc_hwcf`: loops n, y, x, f, window, c."""
@@ -148,6 +149,16 @@ class Processor(Tiles):
             return round(imbalance(count, self.threads), 2), abs(count - wanted)
 
         return min(_divisors(columns), key=cost)
+
+    def gates(self, result: Tensor, depth: int) -> str:
+        """Tiles of loops `result`, depth: one row and all columns of a block, which its workgroup does alone."""
+        rank = result.rank
+        return Tiling(
+            (0,) * (rank + 1),
+            (*[1] * (rank - 1), result.shape[-1], 0),
+            (*[0] * rank, largest_divisor(depth, 4)),
+            _CONTRACTION,
+        ).attribute
 
     def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
         """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""

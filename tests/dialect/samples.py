@@ -188,6 +188,14 @@ _LINEAR = [
 ]
 
 
+_RECURRENT = [
+    sample("lstm", "5x1x32xf32", "1x1x8x32xf32", "1x1x8xf32", "1x1x8xf32", direction="forward"),
+    sample("lstm", "5x1x64xf32", "2x2x8x16xf32", "2x1x8xf32", "2x1x8xf32", direction="bidirectional", cells=True),
+    sample("lstm", "4x3x24xf32", "2x1x3x12xf32", "2x3x3xf32", "2x3x3xf32", direction="bidirectional"),
+    sample("lstm", "4x2x32xf32", "1x2x8x16xf32", "1x2x8xf32", "1x2x8xf32", direction="reverse", cells=True),
+]
+
+
 def _conv(input: str, weights: str, strides: int = 1, dilations: int = 1, groups: int = 1) -> Sample:
     spatial = input.count("x") - 2
     steps = {"strides": (strides,) * spatial, "dilations": (dilations,) * spatial}
@@ -239,4 +247,4 @@ _CONSTANTS = [
     sample("constant", value=np.array([0, 2**64 - 1], np.uint64)),
 ]
 
-SAMPLES = [*_ELEMENTWISE, *_CASTS, *_MOVEMENT, *_REDUCTION, *_LINEAR, *_WINDOWS, *_WINOGRAD, *_CONSTANTS]
+SAMPLES = [*_ELEMENTWISE, *_CASTS, *_MOVEMENT, *_REDUCTION, *_LINEAR, *_RECURRENT, *_WINDOWS, *_WINOGRAD, *_CONSTANTS]

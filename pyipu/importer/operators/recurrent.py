@@ -1,4 +1,4 @@
-"""Recurrent layers, unrolled: one step after the other, and what the inputs of all steps give in one product.
+"""Recurrent layers: an op where there is one, else one step after the other; what the inputs give is one product.
 
 Equations and the order of the gates are those of ONNX's documentation of LSTM, GRU and RNN.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from pyipu.dialect import elementwise as ipu
 from pyipu.dialect.definition import Op
 from pyipu.dialect.linear import MatMul
+from pyipu.dialect.recurrent import DIRECTIONS, LSTM
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import UnsupportedError
 from pyipu.importer.graph import GraphBuilder
@@ -22,9 +24,6 @@ from pyipu.importer.registry import Floats, Strings, Value, operator
 
 State: TypeAlias = tuple[Value, ...]
 """What a step hands on to the next one, [batch, hidden] each; the first is what the layer returns of the step."""
-
-DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-"""Whether each direction of a layer starts at the end."""
 
 ACTIVATIONS: dict[str, type[Op]] = {"Sigmoid": ipu.Sigmoid, "Tanh": ipu.Tanh, "Relu": ipu.Relu}
 
@@ -75,6 +74,10 @@ class Layer:
     @property
     def hidden(self) -> int:
         return tensor_of(self.r).shape[-1]
+
+    @property
+    def directions(self) -> int:
+        return len(DIRECTIONS[self.direction])
 
     def run(self, step: Step) -> list[Value]:
         """All results [steps, directions, batch, hidden], and the last state [directions, batch, hidden] each."""
@@ -127,6 +130,10 @@ class Layer:
         return create(ipu.Where, running, after[0], self.graph.scalar(0, after[0])), state
 
 
+Run: TypeAlias = Callable[[Layer], list[Value]]
+"""What `Layer.run` returns, for a layer of layout 0."""
+
+
 def _item(graph: GraphBuilder, value: Value, number: int) -> Value:
     """One element along the first dimension, which vanishes."""
     return graph.reshape(take(graph, value, {0: range(number, number + 1)}), tensor_of(value).shape[1:])
@@ -161,14 +168,14 @@ def _activations(direction: str, given: Strings | None, default: Strings) -> Str
     return names
 
 
-def _recurrent(layer: Layer, step: Step, layout: int, clip: float | None, hidden_size: int | None) -> list[Value]:
+def _recurrent(layer: Layer, run: Run, layout: int, clip: float | None, hidden_size: int | None) -> list[Value]:
     """Results of a layer whose x and initial state are as `layout` says; 1 puts the batch first."""
     _check(layer, clip, hidden_size)
     if not layout:
-        return layer.run(step)
+        return run(layer)
     initial = [None if value is None else layer.graph.transpose(value, (1, 0, 2)) for value in layer.initial]
     x = layer.graph.transpose(layer.x, (1, 0, 2))
-    whole, *last = replace(layer, x=x, initial=initial).run(step)
+    whole, *last = run(replace(layer, x=x, initial=initial))
     return [layer.graph.transpose(whole, (2, 0, 1, 3)), *(layer.graph.transpose(value, (1, 0, 2)) for value in last)]
 
 
@@ -177,6 +184,9 @@ def _check(layer: Layer, clip: float | None, hidden_size: int | None) -> None:
         raise UnsupportedError(f"has clip={clip}, but pyipu does not limit the arguments of activations")
     if hidden_size is not None and hidden_size != layer.hidden:
         raise ValueError(f"hidden_size {hidden_size} is not that of the weights {tensor_of(layer.r)}")
+
+
+_LSTM_ACTIVATIONS = ("Sigmoid", "Tanh", "Tanh")
 
 
 @operator("LSTM", since=7)
@@ -203,9 +213,51 @@ def lstm(
     """Gates: input, output, forget, candidate."""
     if input_forget:
         raise UnsupportedError("has input_forget=1, but pyipu has gates for both")
-    names = _activations(direction, activations, ("Sigmoid", "Tanh", "Tanh"))
+    names = _activations(direction, activations, _LSTM_ACTIVATIONS)
     layer = Layer(graph, x, w, r, b, sequence_lens, (initial_h, initial_c), direction, names, p)
-    return _recurrent(layer, _lstm_step, layout, clip, hidden_size)
+    plain = names == _LSTM_ACTIVATIONS * layer.directions and p is None and sequence_lens is None
+    run = _lstm_in_one if plain else partial(Layer.run, step=_lstm_step)
+    return _recurrent(layer, run, layout, clip, hidden_size)
+
+
+def _lstm_in_one(layer: Layer) -> list[Value]:
+    """All results of a layer with the usual activations, which is one op."""
+    graph, steps = layer.graph, tensor_of(layer.x).shape[0]
+    recurrence = graph.transpose(layer.r, (0, 2, 1))
+    packed = graph.reshape(recurrence, (layer.directions, 1, layer.hidden, 4 * layer.hidden))
+    cells = len(graph.node.output) > 2 and bool(graph.node.output[2])
+    operands = _lstm_gates(layer), packed, *_before(layer)
+    whole = graph.create(LSTM, *operands, direction=layer.direction, cells=cells)
+    states = take(graph, whole, {0: range(steps)})
+    last = [_last_state(layer, states, i, backwards) for i, backwards in enumerate(DIRECTIONS[layer.direction])]
+    results = [states, concatenated(graph, last, 0)]
+    return [*results, _item(graph, whole, steps)] if cells else results
+
+
+def _lstm_gates(layer: Layer) -> Value:
+    """What the inputs of all steps give to the gates of all directions, [steps, batch, directions * 4 * hidden]."""
+    graph, inputs = layer.graph, tensor_of(layer.w).shape[-1]
+    weights = graph.reshape(graph.transpose(layer.w, (2, 0, 1)), (inputs, layer.directions * 4 * layer.hidden))
+    product = graph.create(MatMul, layer.x, weights)
+    if layer.b is None:
+        return product
+    bias = graph.create(ipu.Add, *_parts(graph, layer.b, 2))
+    return graph.create(ipu.Add, product, graph.reshape(bias, (layer.directions * 4 * layer.hidden,)))
+
+
+def _before(layer: Layer) -> State:
+    """State and cell before the first step, [directions, batch, hidden] each."""
+    data = tensor_of(layer.x)
+    zeros = np.zeros((layer.directions, data.shape[1], layer.hidden), data.numpy_dtype)
+    return tuple(layer.graph.constant(zeros) if value is None else value for value in layer.initial)
+
+
+def _last_state(layer: Layer, states: Value, number: int, backwards: bool) -> Value:
+    """One direction's state after its last step, [1, batch, hidden]."""
+    steps, _, batch, hidden = tensor_of(states).shape
+    time = 0 if backwards else steps - 1
+    one = take(layer.graph, states, {0: range(time, time + 1), 1: range(number, number + 1)})
+    return layer.graph.reshape(one, (1, batch, hidden))
 
 
 def _lstm_step(graph: GraphBuilder, own: Direction, x: Value, state: State) -> State:
@@ -252,7 +304,7 @@ def gru(
     names = _activations(direction, activations, ("Sigmoid", "Tanh"))
     layer = Layer(graph, x, w, r, b, sequence_lens, (initial_h,), direction, names, biases_apart=linear_before_reset)
     step = _gru_step_reset_after if linear_before_reset else _gru_step_reset_before
-    return _recurrent(layer, step, layout, clip, hidden_size)
+    return _recurrent(layer, partial(Layer.run, step=step), layout, clip, hidden_size)
 
 
 def _gru_step_reset_after(graph: GraphBuilder, own: Direction, x: Value, state: State) -> State:
@@ -307,7 +359,7 @@ def rnn(
     """One gate, whose activation is the state."""
     names = _activations(direction, activations, ("Tanh",))
     layer = Layer(graph, x, w, r, b, sequence_lens, (initial_h,), direction, names)
-    return _recurrent(layer, _rnn_step, layout, clip, hidden_size)
+    return _recurrent(layer, partial(Layer.run, step=_rnn_step), layout, clip, hidden_size)
 
 
 def _rnn_step(graph: GraphBuilder, own: Direction, x: Value, state: State) -> State:
