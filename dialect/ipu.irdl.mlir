@@ -249,6 +249,18 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
   }
+  irdl.operation @lstm {
+    %gates = irdl.any
+    %recurrence = irdl.any
+    %state = irdl.any
+    %cell = irdl.any
+    %result = irdl.any
+    %direction = irdl.base "#builtin.string"
+    %cells = irdl.base "#builtin.integer"
+    irdl.operands(gates: %gates, recurrence: %recurrence, state: %state, cell: %cell)
+    irdl.results(result: %result)
+    irdl.attributes { "direction" = %direction, "cells" = %cells }
+  }
   irdl.operation @matmul {
     %left = irdl.any
     %right = irdl.any

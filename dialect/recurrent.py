@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from pyipu.dialect.linear import multiply_add
 from pyipu.dialect.loops import apart, loop, read_part, write_part
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.writer import CodeletWriter, Value
+from pyipu.dialect.writer import CodeletWriter, Value, identity_map
 
 GATES = 4
 
@@ -200,12 +200,15 @@ class _Layer:
         def turn(block: str, shown: Value, state: Value, cell: Value) -> Sequence[Value]:
             at = self._index(f"arith.muli {block}, {width} : index")
             gates = [*self._given(row, number, time, block), *self._summed(row, block, sums)]
-            old = read_part(self.writer, cell, [*row, at], self._one(row, columns), (columns,))
-            new, show = self._cell(gates, old)
+            one = self._one(row, columns)
+            old_cell, old_state = (
+                read_part(self.writer, value, [*row, at], one, (columns,)) for value in (cell, state)
+            )
+            new, show = self._cell(gates, old_cell, old_state)
             return (
                 write_part(self.writer, show, shown, [time, 0, *(row or [0]), at], (1, 1, 1, columns)),
-                write_part(self.writer, show, state, [*row, at], self._one(row, columns)),
-                write_part(self.writer, new, cell, [*row, at], self._one(row, columns)),
+                write_part(self.writer, show, state, [*row, at], one),
+                write_part(self.writer, new, cell, [*row, at], one),
             )
 
         return loop(self.writer, blocks, carried, turn)
@@ -227,12 +230,19 @@ class _Layer:
             place = [*row, block, gate * columns]
             yield read_part(self.writer, sums, place, self._one(row, 1, columns), (columns,))
 
-    def _cell(self, gates: Sequence[Value], old: Value) -> tuple[Value, Value]:
-        """The new cell and what is shown of it; `gates` from the input, then from the state."""
+    def _cell(self, gates: Sequence[Value], cell: Value, state: Value) -> tuple[Value, Value]:
+        """The new cell and what is shown of it; `gates` from the input, then from the state.
+
+        Each is written to where the old one is: what a loop carries must stay in one place.
+        """
         write, read, keep, candidate = zip(gates[:GATES], gates[GATES:], strict=True)
-        tensor = old.tensor
-        new = self.writer.elementwise([*write, *keep, *candidate, old], tensor, _new_cell)
-        return new, self.writer.elementwise([*read, new], tensor, _shown)
+        new = self._elementwise([*write, *keep, *candidate], cell, _new_cell)
+        return new, self._elementwise([*read, new], state, _shown)
+
+    def _elementwise(self, inputs: Sequence[Value], place: Value, body: Callable[..., Scalar]) -> Value:
+        loops = identity_map(place.tensor.rank)
+        pairs = [(value, loops) for value in inputs]
+        return self.writer.generic(pairs, (place, loops), ["parallel"] * place.tensor.rank, body, squeeze=False)
 
 
 def _new_cell(scalars: Scalars, *operands: Scalar) -> Scalar:
@@ -243,6 +253,6 @@ def _new_cell(scalars: Scalars, *operands: Scalar) -> Scalar:
     return scalars.add(scalars.multiply(Sigmoid.scalar(scalars, keep), old), written)
 
 
-def _shown(scalars: Scalars, given: Scalar, summed: Scalar, cell: Scalar) -> Scalar:
+def _shown(scalars: Scalars, given: Scalar, summed: Scalar, cell: Scalar, _: Scalar) -> Scalar:
     gate = Sigmoid.scalar(scalars, scalars.add(given, summed))
     return scalars.multiply(gate, Tanh.scalar(scalars, cell))

@@ -20,7 +20,7 @@ from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
 from pyipu.errors import PipelineError, StorageError
 from pyipu.parameters import Array, Parameters
 from pyipu.passes.base import Pass
-from pyipu.passes.functions import codelets, erase_unread_parameters, main_function
+from pyipu.passes.functions import codelets, erase_unread_parameters, main_function, returned_value
 from pyipu.passes.retyping import is_weight, own_codelet, retype_codelet
 from pyipu.passes.session import Session
 from pyipu.passes.updates import is_bare_sum, start_of
@@ -110,7 +110,7 @@ class _Narrowing:
         for i, argument in enumerate(codelet.arguments):
             if isinstance(op.operands[i].owner, Parameter) and is_weight(argument):
                 op.operands[i] = self._narrow(op.operands[i])
-        if self._changes(op.results[0]):
+        if self._changes(op.results[0]) and _rounds(codelet):
             self._retype(op.results[0])
         retype_codelet(codelet, [value.type for value in op.operands], op.results[0].type)
 
@@ -147,6 +147,12 @@ class _Narrowing:
         with ir.InsertionPoint(codelet.add_entry_block()):
             func.ReturnOp([Cast.create(codelet.arguments[0], dtype=self.dtype).result])
         return name
+
+
+def _rounds(codelet: func.FuncOp) -> bool:
+    """What the codelet computes last may be rounded behind it."""
+    last = returned_value(codelet).owner
+    return not isinstance(last, Op) or last.rounds
 
 
 def _rounded(parameters: Parameters, key: str, dtype: str) -> Array:

@@ -65,3 +65,16 @@ func.func @rows(%x: tensor<1x3x5x4xf32>) -> tensor<1x15x4xf32> {
   %1 = "ipu.reshape"(%0) {shape = array<i64: 1, 15, 4>} : (tensor<1x5x3x4xf32>) -> tensor<1x15x4xf32>
   return %1 : tensor<1x15x4xf32>
 }
+
+// -----
+
+// The recurrence of a layer lies in blocks that have columns of all four gates.
+// CHECK-LABEL: @recurrence
+// CHECK: "ipu.parameter"(){{.*}} -> tensor<1x2x64x128xf32>
+// NARROW-LABEL: @recurrence
+// NARROW: "ipu.parameter"(){{.*}} -> tensor<1x4x64x64xf32>
+func.func @recurrence(%x: tensor<3x1x256xf32>, %s: tensor<1x1x64xf32>) -> tensor<3x1x1x64xf32> {
+  %r = "ipu.parameter"() {key = "r"} : () -> tensor<1x1x64x256xf32>
+  %0 = "ipu.lstm"(%x, %r, %s, %s) {direction = "forward", cells = false} : (tensor<3x1x256xf32>, tensor<1x1x64x256xf32>, tensor<1x1x64xf32>, tensor<1x1x64xf32>) -> tensor<3x1x1x64xf32>
+  return %0 : tensor<3x1x1x64xf32>
+}

@@ -89,3 +89,17 @@ func.func @main(%x: tensor<1x4xf64>, %n: tensor<1x4xi64>) -> (tensor<1x4xf64>, t
   %2 = "ipu.abs"(%n) : (tensor<1x4xi64>) -> tensor<1x4xi64>
   return %1, %2 : tensor<1x4xf64>, tensor<1x4xi64>
 }
+
+// -----
+
+// What a loop over steps computes cannot be rounded behind it, and what it reads is extended in it.
+// CHECK-LABEL: func.func @main
+// CHECK: "ipu.vertex"{{.*}} -> tensor<3x1x32xf16>
+// CHECK: "ipu.vertex"{{.*}}@lstm{{.*}} -> tensor<3x1x1x8xf32>
+// CHECK: "ipu.vertex"{{.*}} -> tensor<3x1x1x8xf32>
+func.func @main(%x: tensor<3x1x32xf32>, %r: tensor<1x1x8x32xf32>, %s: tensor<1x1x8xf32>) -> tensor<3x1x1x8xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 2 : i64} : (tensor<3x1x32xf32>) -> tensor<3x1x32xf32>
+  %1 = "ipu.lstm"(%0, %r, %s, %s) {direction = "forward", cells = false} : (tensor<3x1x32xf32>, tensor<1x1x8x32xf32>, tensor<1x1x8xf32>, tensor<1x1x8xf32>) -> tensor<3x1x1x8xf32>
+  %2 = "ipu.relu"(%1) : (tensor<3x1x1x8xf32>) -> tensor<3x1x1x8xf32>
+  return %2 : tensor<3x1x1x8xf32>
+}
