@@ -93,7 +93,7 @@ func.func @main(%x: tensor<1x4xf64>, %n: tensor<1x4xi64>) -> (tensor<1x4xf64>, t
 // -----
 
 // What a loop over steps computes cannot be rounded behind it, and what it reads is extended in it.
-// CHECK-LABEL: func.func @main
+// CHECK: func.func @main(%arg0: tensor<3x1x32xf32>
 // CHECK: "ipu.vertex"{{.*}} -> tensor<3x1x32xf16>
 // CHECK: "ipu.vertex"{{.*}}@lstm{{.*}} -> tensor<3x1x1x8xf32>
 // CHECK: "ipu.vertex"{{.*}} -> tensor<3x1x1x8xf32>
