@@ -10,10 +10,11 @@ from typing import ClassVar
 
 from iree.compiler import ir
 
-from pyipu.dialect.elementwise import Add
+from pyipu.dialect.elementwise import Add, Multiply
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Interleave, Reshape, Slice, Transpose
 from pyipu.dialect.recurrent import GATES, LSTM
+from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
@@ -91,11 +92,10 @@ class Pack(Pass):
         if not is_known(weights) or set(shape_of(weights)[:-2]) != {1} or shape_of(weights)[-2] == 1:
             return None
         packed = self._packed(weights, op.groups, op, session)
-        return (
-            None
-            if packed is None
-            else build(PackedMatMul, session, _reached(data, op, (0,) * len(op.strides), session), packed)
-        )
+        if packed is None:
+            return None
+        data, packed = _with_scale_moved(data, packed, session)
+        return build(PackedMatMul, session, _reached(data, op, (0,) * len(op.strides), session), packed)
 
     def _pack_taps(self, op: Conv, session: Session) -> ir.Value | None:
         """A convolution of few pixels waits for its weights; as a sum of a product for each tap it reads them in order.
@@ -168,6 +168,28 @@ def _turned(op: Conv, session: Session) -> ir.Value | None:
     flat = reshaped(weights, (1, *window[:1], *window[2:]), session)
     turned = build(Conv, session, row, flat, strides=op.strides[::-1], dilations=op.dilations[::-1], groups=op.groups)
     return reshaped(turned, result, session)
+
+
+def _with_scale_moved(data: ir.Value, packed: ir.Value, session: Session) -> tuple[ir.Value, ir.Value]:
+    """What a computed scale of each channel multiplies, data or weights: whichever has fewer elements.
+
+    Squeeze-and-excitation scales all pixels of an image in front of such a product.
+    """
+    product = producer(data, Multiply)
+    groups, _, channels, _ = shape_of(packed)
+    scale = None if product is None else _scale_of_channels(product, channels)
+    fewer = tensor_of(packed).elements < tensor_of(data).elements
+    if product is None or scale is None or groups > 1 or not fewer or not has_one_use(data):
+        return data, packed
+    rest = next(value for value in product.operands if value != scale)
+    return rest, build(Multiply, session, packed, reshaped(scale, (1, 1, channels, 1), session))
+
+
+def _scale_of_channels(product: Multiply, channels: int) -> ir.Value | None:
+    """The computed operand that has one number for each channel, of an image that has more."""
+    tensors = {value: tensor_of(value) for value in product.operands}
+    scales = [value for value, one in tensors.items() if one.shape[-1:] == (channels,) and one.elements == channels]
+    return scales[0] if len(scales) == 1 and not is_known(scales[0]) else None
 
 
 def _splits(op: Conv) -> bool:

@@ -78,3 +78,28 @@ func.func @recurrence(%x: tensor<3x1x256xf32>, %s: tensor<1x1x64xf32>) -> tensor
   %0 = "ipu.lstm"(%x, %r, %s, %s) {direction = "forward", cells = false} : (tensor<3x1x256xf32>, tensor<1x1x64x256xf32>, tensor<1x1x64xf32>, tensor<1x1x64xf32>) -> tensor<3x1x1x64xf32>
   return %0 : tensor<3x1x1x64xf32>
 }
+
+// -----
+
+// A computed scale of each channel multiplies the weights, which are fewer than the pixels.
+// CHECK-LABEL: @excitation
+// CHECK: %[[W:.*]] = "ipu.multiply"({{.*}}) : (tensor<1x1x8x32xf32>, tensor<1x1x8x1xf32>) -> tensor<1x1x8x32xf32>
+// CHECK-NEXT: "ipu.packed_matmul"(%arg0, %[[W]])
+func.func @excitation(%x: tensor<1x9x9x8xf32>, %s: tensor<1x1x1x8xf32>) -> tensor<1x9x9x32xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<1x1x8x32xf32>
+  %0 = "ipu.multiply"(%x, %s) : (tensor<1x9x9x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x9x9x8xf32>
+  %1 = "ipu.conv"(%0, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x9x9x8xf32>, tensor<1x1x8x32xf32>) -> tensor<1x9x9x32xf32>
+  return %1 : tensor<1x9x9x32xf32>
+}
+
+// -----
+
+// Few pixels are scaled themselves.
+// CHECK-LABEL: @few_pixels
+// CHECK: "ipu.multiply"(%arg0, %arg1)
+func.func @few_pixels(%x: tensor<1x3x3x8xf32>, %s: tensor<1x1x1x8xf32>) -> tensor<1x3x3x32xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<1x1x8x32xf32>
+  %0 = "ipu.multiply"(%x, %s) : (tensor<1x3x3x8xf32>, tensor<1x1x1x8xf32>) -> tensor<1x3x3x8xf32>
+  %1 = "ipu.conv"(%0, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x3x8xf32>, tensor<1x1x8x32xf32>) -> tensor<1x3x3x32xf32>
+  return %1 : tensor<1x3x3x32xf32>
+}
