@@ -12,7 +12,7 @@ from pyipu.dialect.definition import Op, require
 from pyipu.dialect.elementwise import broadcast
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map
+from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map, squeezed
 
 
 class MatMul(Op, mnemonic="matmul"):
@@ -143,11 +143,38 @@ class Einsum(Op, mnemonic="einsum"):
     @staticmethod
     def lower(writer: CodeletWriter, left: Value, right: Value, *, equation: str) -> Value:
         first, second, out = split_equation(equation)
-        inner = [letter for letter in dict.fromkeys(first + second) if letter not in out]
-        loop = {letter: f"d{i}" for i, letter in enumerate([*out, *inner])}
         result = Einsum.infer(left.tensor, right.tensor, equation=equation)
-        operands = (left, [loop[letter] for letter in first]), (right, [loop[letter] for letter in second])
-        return contraction(writer, *operands, result, len(inner))
+        dense = left.dense, right.dense
+        if writer.start is not None or dense[0] is None or dense[1] is None:
+            return _einsum(writer, (left, first), (right, second), (result, out))
+        sizes = zip(first + second, left.tensor.shape + right.tensor.shape, strict=True)
+        once = {letter for letter, size in sizes if size == 1}
+        kept = ["".join(letter for letter in letters if letter not in once) for letters in (first, second, out)]
+        value = _einsum(writer, (dense[0], kept[0]), (dense[1], kept[1]), (squeezed(result), kept[2]))
+        return writer.unsqueeze(value, result)
+
+
+def _einsum(
+    writer: CodeletWriter, left: tuple[Value, str], right: tuple[Value, str], result: tuple[Tensor, str]
+) -> Value:
+    """The sum of products of operands with these letters."""
+    (tensor, out), inner = result, [letter for letter in dict.fromkeys(left[1] + right[1]) if letter not in result[1]]
+    loop = {letter: f"d{i}" for i, letter in enumerate([*out, *inner])}
+    maps = ((value, [loop[letter] for letter in letters]) for value, letters in (left, right))
+    rows = rows_of(left[1], right[1], out)
+    tiles = "" if rows is None else writer.tiles.products(tensor, rows, left[0].tensor.shape[-1])
+    return contraction(writer, *maps, tensor, len(inner), tiles)
+
+
+def rows_of(left: str, right: str, out: str) -> int | None:
+    """Which dimension of the result are the rows of matrix products; None for a contraction of another form.
+
+    The left operand has rows of what is summed over, the right one and the result have rows of columns.
+    """
+    inner = set(left + right) - set(out)
+    rows = [i for i, letter in enumerate(out[:-1]) if letter in left and letter not in right]
+    matrices = out[-1:] and right[-1:] == out[-1] and out[-1] not in left and inner == {left[-1:]}
+    return rows[-1] if matrices and rows and left[-1] in right else None
 
 
 def split_equation(equation: str) -> tuple[str, str, str]:
@@ -160,7 +187,12 @@ def split_equation(equation: str) -> tuple[str, str, str]:
 
 
 def contraction(
-    writer: CodeletWriter, left: tuple[Value, Map], right: tuple[Value, Map], result: Tensor, inner: int
+    writer: CodeletWriter,
+    left: tuple[Value, Map],
+    right: tuple[Value, Map],
+    result: Tensor,
+    inner: int,
+    tiles: str = "",
 ) -> Value:
     """Writes the sum of products; the loops are the result's dimensions and then `inner` reductions."""
     return writer.generic(
@@ -168,6 +200,7 @@ def contraction(
         (writer.accumulator(result), identity_map(result.rank)),
         ["parallel"] * result.rank + ["reduction"] * inner,
         multiply_add,
+        tiles,
     )
 
 

@@ -61,3 +61,10 @@ class Tiles:
     def gates(self, result: Tensor, depth: int) -> str:
         """For the product of a recurrent state with packed weights: a sum over `depth` terms, inside of a loop."""
         return ""
+
+    def products(self, result: Tensor, rows: int, depth: int) -> str:
+        """For products of computed matrices, sums over `depth` terms: dimension `rows` of the result and its last one.
+
+        The other dimensions count products.
+        """
+        return ""

@@ -160,6 +160,23 @@ class Processor(Tiles):
             _CONTRACTION,
         ).attribute
 
+    def products(self, result: Tensor, rows: int, depth: int) -> str:
+        """Tiles of loops `result`, depth."""
+        shape, last = result.shape, result.rank - 1
+        block = channel_block(shape[-1], shape[rows], self.block)
+        if result.dtype != "f32" or not block:
+            return ""
+        tile = pixel_tile(shape[rows], block)
+        counted = next((i for i in range(last) if i != rows), rows)
+        tiles, products = self._distribute(shape[rows] // tile, shape[counted] if counted != rows else 1)
+        parts = {counted: products, rows: tiles * tile}
+        return Tiling(
+            (*(parts.get(i, size) for i, size in enumerate(shape)), 0),
+            (*(tile if i == rows else 1 for i in range(last)), block, 0),
+            (*[0] * result.rank, largest_divisor(depth, 4)),
+            _CONTRACTION,
+        ).attribute
+
     def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
         """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""
         wanted = self.threads * self.workgroups_per_thread
