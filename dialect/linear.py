@@ -160,10 +160,10 @@ def _einsum(
     """The sum of products of operands with these letters."""
     (tensor, out), inner = result, [letter for letter in dict.fromkeys(left[1] + right[1]) if letter not in result[1]]
     loop = {letter: f"d{i}" for i, letter in enumerate([*out, *inner])}
-    maps = ((value, [loop[letter] for letter in letters]) for value, letters in (left, right))
+    first, second = ((value, [loop[letter] for letter in letters]) for value, letters in (left, right))
     rows = rows_of(left[1], right[1], out)
     tiles = "" if rows is None else writer.tiles.products(tensor, rows, left[0].tensor.shape[-1])
-    return contraction(writer, *maps, tensor, len(inner), tiles)
+    return contraction(writer, first, second, tensor, len(inner), tiles)
 
 
 def rows_of(left: str, right: str, out: str) -> int | None:

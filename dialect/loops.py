@@ -33,26 +33,42 @@ def apart(writer: CodeletWriter, whole: Value, axis: int, turn: Turn) -> Value:
 
     The turns are in workgroups of their own if the target has a word for those; else one follows the other.
     """
-    count, shape = whole.tensor.shape[axis], whole.tensor.shape
+    shape = whole.tensor.shape
     sizes = [1 if i == axis else size for i, size in enumerate(shape)]
 
     def place(number: str) -> list[Offset]:
         return [number if i == axis else 0 for i in range(len(shape))]
 
-    def turn_in_place(number: str, outer: Value) -> list[Value]:
-        (part,) = turn(number, read_part(writer, outer, place(number), sizes, sizes))
-        return [write_part(writer, part, outer, place(number), sizes)]
+    def part(number: str, outer: Value) -> Value:
+        (replaced,) = turn(number, read_part(writer, outer, place(number), sizes, sizes))
+        return replaced
 
-    if not writer.tiles.workgroup:
-        return loop(writer, count, [whole], turn_in_place)[0]
+    if writer.tiles.workgroup:
+        return _in_workgroups(writer, whole, shape[axis], lambda number: _place(place(number), sizes), part)
+    return loop(
+        writer,
+        shape[axis],
+        [whole],
+        lambda number, outer: [write_part(writer, part(number, outer), outer, place(number), sizes)],
+    )[0]
+
+
+def _in_workgroups(
+    writer: CodeletWriter,
+    whole: Value,
+    count: int,
+    place: Callable[[str], str],
+    part: Callable[[str, Value], Value],
+) -> Value:
+    """An `scf.forall`, which puts the part of each turn into its place."""
     name, number = writer.fresh().replace("%", "%apart"), writer.fresh().replace("%", "%turn")
     outer = Value(f"{name}_0", whole.tensor)
     head = f"{name} = scf.forall ({number}) in ({count}) shared_outs({outer.name} = {whole.name}) -> ({whole.type}) {{"
     writer.lines.append(head)
-    (part,) = turn(number, read_part(writer, outer, place(number), sizes, sizes))
+    replaced = part(number, outer)
     writer.lines += [
-        f"scf.forall.in_parallel {{ tensor.parallel_insert_slice {part.name} into {outer.name}"
-        f"{_place(place(number), sizes)} : {part.type} into {outer.type} }}",
+        f"scf.forall.in_parallel {{ tensor.parallel_insert_slice {replaced.name} into {outer.name}"
+        f"{place(number)} : {replaced.type} into {outer.type} }}",
         f"}} {{{writer.tiles.workgroup}}}",
     ]
     return Value(name, whole.tensor)

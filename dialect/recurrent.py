@@ -11,7 +11,7 @@ import numpy as np
 from pyipu.dialect.definition import Op, require
 from pyipu.dialect.elementwise import Sigmoid, Tanh
 from pyipu.dialect.linear import multiply_add
-from pyipu.dialect.loops import apart, loop, read_part, write_part
+from pyipu.dialect.loops import Offset, apart, loop, read_part, write_part
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value, identity_map
@@ -192,7 +192,9 @@ class _Layer:
 
         return loop(self.writer, self.batch, carried, turn)
 
-    def _blocks(self, row: list[str], number: str, time: str, sums: Value, carried: Sequence[Value]) -> Sequence[Value]:
+    def _blocks(
+        self, row: list[Offset], number: str, time: str, sums: Value, carried: Sequence[Value]
+    ) -> Sequence[Value]:
         """A step of one row of the batch, one block of columns after the other: so the code is short."""
         blocks, columns = self.gates.tensor.shape[-2:]
         width = self.writer.index(columns)
@@ -206,28 +208,28 @@ class _Layer:
             )
             new, show = self._cell(gates, old_cell, old_state)
             return (
-                write_part(self.writer, show, shown, [time, 0, *(row or [0]), at], (1, 1, 1, columns)),
+                write_part(self.writer, show, shown, [time, 0, *_in_batch(row), at], (1, 1, 1, columns)),
                 write_part(self.writer, show, state, [*row, at], one),
                 write_part(self.writer, new, cell, [*row, at], one),
             )
 
         return loop(self.writer, blocks, carried, turn)
 
-    def _one(self, row: list[str], *sizes: int) -> tuple[int, ...]:
+    def _one(self, row: list[Offset], *sizes: int) -> tuple[int, ...]:
         return (*(1 for _ in row), *sizes)
 
-    def _given(self, row: list[str], number: str, time: str, block: str) -> Iterator[Value]:
+    def _given(self, row: list[Offset], number: str, time: str, block: str) -> Iterator[Value]:
         """What the input gives to each gate."""
         columns = self.gates.tensor.shape[-1]
         for gate in range(GATES):
-            place = [time, *(row or [0]), number, gate, block, 0]
+            place: list[Offset] = [time, *_in_batch(row), number, gate, block, 0]
             yield read_part(self.writer, self.gates, place, (1, 1, 1, 1, 1, columns), (columns,))
 
-    def _summed(self, row: list[str], block: str, sums: Value) -> Iterator[Value]:
+    def _summed(self, row: list[Offset], block: str, sums: Value) -> Iterator[Value]:
         """What the state gives to each gate."""
         columns = self.gates.tensor.shape[-1]
         for gate in range(GATES):
-            place = [*row, block, gate * columns]
+            place: list[Offset] = [*row, block, gate * columns]
             yield read_part(self.writer, sums, place, self._one(row, 1, columns), (columns,))
 
     def _cell(self, gates: Sequence[Value], cell: Value, state: Value) -> tuple[Value, Value]:
@@ -243,6 +245,11 @@ class _Layer:
         loops = identity_map(place.tensor.rank)
         pairs = [(value, loops) for value in inputs]
         return self.writer.generic(pairs, (place, loops), ["parallel"] * place.tensor.rank, body, squeeze=False)
+
+
+def _in_batch(row: list[Offset]) -> list[Offset]:
+    """The row's place in tensors that have a dimension for the batch even if it is one."""
+    return row or [0]
 
 
 def _new_cell(scalars: Scalars, *operands: Scalar) -> Scalar:

@@ -47,6 +47,30 @@ def test_depthwise_tiles_divide(height: int, width: int, channels: int, window: 
 
 
 @given(
+    extents=st.lists(st.integers(2, 40), min_size=2, max_size=4),
+    place=st.integers(0, 2),
+    columns=st.sampled_from([8, 24, 32, 64]),
+    depth=sizes,
+)
+def test_tiles_of_products_divide(extents: list[int], place: int, columns: int, depth: int) -> None:
+    shape = (*extents, columns)
+    attribute = Processor().products(Tensor(shape, "f32"), place % len(extents), depth)
+    assert divide([*shape, depth], *tiles(attribute))
+
+
+def test_products_leave_columns_that_fill_no_vector_to_iree() -> None:
+    assert not Processor().products(Tensor((6, 128, 9), "f32"), 1, 64)
+
+
+@given(rows=st.lists(sizes, max_size=1), blocks=sizes, columns=sizes, depth=sizes)
+def test_tiles_of_gates_leave_all_to_one_workgroup(rows: list[int], blocks: int, columns: int, depth: int) -> None:
+    extents = [*rows, blocks, 4 * columns, depth]
+    found = tiles(Processor().gates(Tensor(tuple(extents[:-1]), "f32"), depth))
+    assert divide(extents, *found)
+    assert set(found[0]) == {0}
+
+
+@given(
     pixels=st.lists(st.integers(2, 120), max_size=3),
     blocks=st.lists(st.integers(2, 64), max_size=2),
     block=st.sampled_from([8, 16, 32]),
