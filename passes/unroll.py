@@ -18,8 +18,6 @@ from pyipu.passes.rules.identities import reshaped, transposed
 from pyipu.passes.rules.rewriting import apply_rules, build, shape_of
 from pyipu.passes.session import Session
 
-ALIGNMENT = 64
-
 State = tuple[ir.Value, ir.Value]
 """The state and the cell, [batch, hidden]."""
 
@@ -34,25 +32,16 @@ class Unroll(Pass):
     """A loop keeps a step's sums, its state and its cell on the stack: those that need at most so many bytes stay."""
 
     def run(self, module: ir.Module, session: Session) -> None:
-        def unrolled_if_needed(op: LSTM, session: Session) -> ir.Value | None:
-            return None if stack_bytes(op) <= self.stack and _is_aligned(op) else unrolled(op, session)
+        def unrolled_if_large(op: LSTM, session: Session) -> ir.Value | None:
+            return unrolled(op, session) if stack_bytes(op) > self.stack else None
 
-        apply_rules(module, {LSTM: (unrolled_if_needed,)}, session)
+        apply_rules(module, {LSTM: (unrolled_if_large,)}, session)
 
 
 def stack_bytes(op: LSTM) -> int:
     """What one direction's loop keeps besides its operands and its result: the sums of all gates, state and cell."""
     state = tensor_of(op.operands[2])
     return (GATES + 2) * state.bytes // state.shape[0]
-
-
-def _is_aligned(op: LSTM) -> bool:
-    """Each direction's part of the states starts at a multiple of `ALIGNMENT` bytes, as IREE's vector code expects.
-
-    Code for parts that start elsewhere crashed.
-    """
-    state = tensor_of(op.operands[2])
-    return state.shape[0] == 1 or state.bytes // state.shape[0] % ALIGNMENT == 0
 
 
 def unrolled(op: LSTM, session: Session) -> ir.Value:

@@ -230,7 +230,8 @@ def _lstm_in_one(layer: Layer) -> list[Value]:
     whole = graph.create(LSTM, *operands, direction=layer.direction, cells=cells)
     states = take(graph, whole, {0: range(steps)})
     last = [_last_state(layer, states, i, backwards) for i, backwards in enumerate(DIRECTIONS[layer.direction])]
-    results = [states, concatenated(graph, last, 0)]
+    together = graph.reshape(concatenated(graph, last, 1), tensor_of(whole).shape[1:])
+    results = [states, together]
     return [*results, _item(graph, whole, steps)] if cells else results
 
 
@@ -253,11 +254,9 @@ def _before(layer: Layer) -> State:
 
 
 def _last_state(layer: Layer, states: Value, number: int, backwards: bool) -> Value:
-    """One direction's state after its last step, [1, batch, hidden]."""
-    steps, _, batch, hidden = tensor_of(states).shape
-    time = 0 if backwards else steps - 1
-    one = take(layer.graph, states, {0: range(time, time + 1), 1: range(number, number + 1)})
-    return layer.graph.reshape(one, (1, batch, hidden))
+    """One direction's state after its last step, [1, 1, batch, hidden]."""
+    time = 0 if backwards else tensor_of(states).shape[0] - 1
+    return take(layer.graph, states, {0: range(time, time + 1), 1: range(number, number + 1)})
 
 
 def _lstm_step(graph: GraphBuilder, own: Direction, x: Value, state: State) -> State:
