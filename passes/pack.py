@@ -182,7 +182,11 @@ def _with_scale_moved(data: ir.Value, packed: ir.Value, session: Session) -> tup
     if product is None or scale is None or groups > 1 or not fewer or not has_one_use(data):
         return data, packed
     rest = next(value for value in product.operands if value != scale)
-    return rest, build(Multiply, session, packed, reshaped(scale, (1, 1, channels, 1), session))
+    # Without leading dimensions of size one: these are weights, and no image that could run in strips of rows.
+    matrices = shape_of(packed)[1:] if shape_of(packed)[1] > 1 else shape_of(packed)[2:]
+    factor = reshaped(scale, (channels, 1), session)
+    scaled = build(Multiply, session, reshaped(packed, matrices, session), factor)
+    return rest, reshaped(scaled, shape_of(packed), session)
 
 
 def _scale_of_channels(product: Multiply, channels: int) -> ir.Value | None:

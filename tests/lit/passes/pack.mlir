@@ -83,7 +83,8 @@ func.func @recurrence(%x: tensor<3x1x256xf32>, %s: tensor<1x1x64xf32>) -> tensor
 
 // A computed scale of each channel multiplies the weights, which are fewer than the pixels.
 // CHECK-LABEL: @excitation
-// CHECK: %[[W:.*]] = "ipu.multiply"({{.*}}) : (tensor<1x1x8x32xf32>, tensor<1x1x8x1xf32>) -> tensor<1x1x8x32xf32>
+// CHECK: "ipu.multiply"({{.*}}) : (tensor<8x32xf32>, tensor<8x1xf32>) -> tensor<8x32xf32>
+// CHECK-NEXT: %[[W:.*]] = "ipu.reshape"({{.*}} -> tensor<1x1x8x32xf32>
 // CHECK-NEXT: "ipu.packed_matmul"(%arg0, %[[W]])
 func.func @excitation(%x: tensor<1x9x9x8xf32>, %s: tensor<1x1x1x8xf32>) -> tensor<1x9x9x32xf32> {
   %w = "ipu.parameter"() {key = "w"} : () -> tensor<1x1x8x32xf32>
