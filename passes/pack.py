@@ -52,6 +52,8 @@ class Pack(Pass):
 
     block: int = 32
     """The most columns of a weight matrix that are computed together."""
+    scales: bool = True
+    """Let computed scales of channels multiply weights, which are then stored as they are computed with."""
 
     def run(self, module: ir.Module, session: Session) -> None:
         for conv in [op for op in all_ops(module) if isinstance(op, Conv) and _splits(op)]:
@@ -94,7 +96,8 @@ class Pack(Pass):
         packed = self._packed(weights, op.groups, op, session)
         if packed is None:
             return None
-        data, packed = _with_scale_moved(data, packed, session)
+        if self.scales:
+            data, packed = _with_scale_moved(data, packed, session)
         return build(PackedMatMul, session, _reached(data, op, (0,) * len(op.strides), session), packed)
 
     def _pack_taps(self, op: Conv, session: Session) -> ir.Value | None:

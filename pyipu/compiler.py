@@ -146,6 +146,8 @@ def lower(
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
         pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
+    if storage is not None or precision is not None:
+        pipelines = [pipeline.having(scales=False) for pipeline in pipelines]
     tiles = 0 if storage or precision else _checked(winograd)
     see = _Observers([one for one in (_dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:

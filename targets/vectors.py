@@ -14,17 +14,6 @@ Term = tuple[Offset | str, int]
 
 
 @dataclass(frozen=True)
-class Lanes(Scalar):
-    """A vector of scalars."""
-
-    lanes: int
-
-    @property
-    def type(self) -> str:
-        return f"vector<{self.lanes}x{super().type}>"
-
-
-@dataclass(frozen=True)
 class Buffer:
     """The elements that an executable is bound to, in one dimension."""
 
@@ -52,19 +41,8 @@ class VectorWriter(Scalars):
     """Collects lines of IR; arithmetic is on vectors of `lanes` elements."""
 
     def __init__(self, lanes: int) -> None:
-        super().__init__("%v")
-        self.lanes = lanes
+        super().__init__("%v", lanes)
         self.head: dict[int, str] = {}
-
-    def named(self, name: str, dtype: str) -> Lanes:
-        return Lanes(name, dtype, self.lanes)
-
-    def constant(self, number: float | int | bool, dtype: str) -> Scalar:
-        type_ = self.named("", dtype).type
-        return self.write(f"arith.constant dense<{_element(number, dtype)}> : {type_}", dtype)
-
-    def select(self, condition: Scalar, a: Scalar, b: Scalar) -> Scalar:
-        return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {condition.type}, {a.type}", a.dtype)
 
     def cast(self, a: Scalar, dtype: str) -> Scalar:
         """Rounding to bf16 is one instruction where there are dot products of bf16."""

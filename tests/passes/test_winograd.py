@@ -82,7 +82,7 @@ def exact(model: ModelProto, inputs: dict[str, np.ndarray]) -> np.ndarray:
         (12, 8, 64, 96, True),
         (13, 17, 64, 64, True),
         (30, 29, 88, 72, False),
-        (7, 7, 512, 512, True),
+        (9, 9, 256, 256, True),
     ],
 )
 def test_compiled_networks(rows: int, columns: int, channels: int, filters: int, residual: bool) -> None:
