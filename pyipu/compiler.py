@@ -150,7 +150,8 @@ def lower(
     session.parameters.keep(dict.fromkeys(used))
     with planned.module.context:
         names = [tensor.name for tensor in imported.inputs]
-        stream = emit_module(planned.module, device.result(), names, settings.poison(), target.tiles)
+        poison, together = settings.poison(), target.codelets_together
+        stream = emit_module(planned.module, device.result(), names, poison, target.tiles, together)
     remarks = [*session.remarks, *planned.remarks]
     milliseconds = [*timed, *planned.milliseconds]
     return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, precision, milliseconds)

@@ -22,6 +22,9 @@ from pyipu.targets.target import Target
 _UNVERIFIED = "--verify=false"
 """IREE checks its own IR after each of its passes, which takes a quarter to a third of its time."""
 
+_APART = "--iree-hal-link-executables=false"
+"""By default IREE puts all executables into one before LLVM gets to see them, which then works on one processor."""
+
 _TRIVIAL = """func.func @exp(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = math.exp %x : tensor<4xf32>
   return %y : tensor<4xf32>
@@ -38,6 +41,7 @@ def compile_stream(text: str, target: Target, flags: Sequence[str] = (), cache: 
     Raises:
         CompilationError: IREE rejects the module or crashes; the message names the file in which the module is kept.
     """
+    flags = [*flags, _APART] if target.codelets_together else flags
     if not cache:
         return _compile(text, target, flags)
     digest = hashlib.sha256("\0".join([importlib.metadata.version("iree-base-compiler"), text, *flags]).encode())

@@ -18,7 +18,7 @@ from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
 from pyipu.targets.binding import Interface, accesses
-from pyipu.targets.executable import emit_executable
+from pyipu.targets.executable import Function, emit_executable, emit_function
 
 _ON = "on(#hal.device.affinity<@dev>)"
 _EXTERNAL = "!stream.resource<external>"
@@ -38,14 +38,15 @@ def emit_module(
     input_names: Sequence[str] = (),
     poison: bool = False,
     tiles: Tiles | None = None,
+    together: int | None = None,
 ) -> str:
     """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
 
     `input_names` stand in the error that a caller with a wrong shape gets from IREE. With `poison` every call begins by
     writing NaN all over the arena and the results, so that a read of unwritten memory shows. `tiles` says how codelets
-    are tiled; by default IREE decides.
+    are tiled; by default IREE decides. About `together` of them share an executable; by default each has its own.
     """
-    program = Program.read(main_function(module), input_names)
+    program = Program.read(main_function(module), input_names, together)
     parts = [_executables(module, program, tiles), _parameters(program), _main(program, poison)]
     body = "\n".join(part for part in parts if part)
     return (
@@ -75,13 +76,16 @@ class Program:
     returned: list[ir.Value]
     arena_bytes: int
     interfaces: dict[str, Interface]
-    """How each executable is called, by name; the vertices that share it are equal in all else it is compiled for."""
+    """How each function is called, by name; the vertices that share it are equal in all else it is compiled for."""
+    executables: dict[str, str]
+    """The executable that holds each function."""
 
     @staticmethod
-    def read(main: func.FuncOp, input_names: Sequence[str]) -> Program:
+    def read(main: func.FuncOp, input_names: Sequence[str], together: int | None = None) -> Program:
         block = main.regions[0].blocks[0]
         ops = list(ipu_ops(block))
         arena = ir.IntegerAttr(main.attributes["ipu.arena_bytes"]).value
+        sharing = _sharing(ops)
         return Program(
             list(block.arguments),
             list(input_names) or [f"input {i}" for i in range(len(block.arguments))],
@@ -89,7 +93,8 @@ class Program:
             [op for op in ops if isinstance(op, Border | Execute)],
             list(block.operations[len(block.operations) - 1].operands),
             arena,
-            {name: Interface.of(sharing) for name, sharing in _sharing(ops).items()},
+            {name: Interface.of(vertices) for name, vertices in sharing.items()},
+            _executables_of(list(sharing), together),
         )
 
     def resources(self) -> dict[ir.Value, Resource]:
@@ -110,15 +115,23 @@ class Program:
 
 
 def _sharing(ops: Sequence[Op]) -> dict[str, list[Execute]]:
-    """The placed vertices by the name of their executable."""
+    """The placed vertices by the name of the function that they share."""
     found: dict[str, list[Execute]] = {}
     for op in (op for op in ops if isinstance(op, Execute)):
-        found.setdefault(_executable(op), []).append(op)
+        found.setdefault(_function(op), []).append(op)
     return found
 
 
-def _executable(op: Execute) -> str:
+def _function(op: Execute) -> str:
     return op.executable or op.codelet
+
+
+def _executables_of(functions: Sequence[str], together: int | None) -> dict[str, str]:
+    """Deals functions out to as few executables as hold so many each: neighbours take about equal time to compile."""
+    if together is None:
+        return {function: function for function in functions}
+    count = -(-len(functions) // together)
+    return {function: f"codelets_{number % count}" for number, function in enumerate(functions)}
 
 
 def _base(reference: ir.Value) -> ir.Value:
@@ -127,10 +140,11 @@ def _base(reference: ir.Value) -> ir.Value:
 
 def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
     bodies = codelets(module)
-    return "".join(
-        emit_executable(name, interface, bodies[interface.vertex.codelet], tiles)
-        for name, interface in program.interfaces.items()
-    )
+    held: dict[str, list[Function]] = {}
+    for name, interface in program.interfaces.items():
+        function = emit_function(name, interface, bodies[interface.vertex.codelet], tiles)
+        held.setdefault(program.executables[name], []).append(function)
+    return "".join(emit_executable(name, functions) for name, functions in held.items())
 
 
 def _parameters(program: Program) -> str:
@@ -256,14 +270,15 @@ def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> l
     assert isinstance(op, Execute)
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
     operands = [f"{letters[access]} {_bound(value, program, resources)}" for value, access in accesses(op).items()]
-    name, passed = _executable(op), _passed(op, program)
+    name, passed = _function(op), _passed(op, program)
     listed = ", ".join(f"%i32_{offset}" for offset in passed)
     arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""
-    return [f"stream.cmd.dispatch @{name}::@{name}{arguments} {{", ",\n".join(operands), "}"]
+    where = f"@{program.executables[name]}::@{name}"
+    return [f"stream.cmd.dispatch {where}{arguments} {{", ",\n".join(operands), "}"]
 
 
 def _passed(op: Execute, program: Program) -> list[int]:
-    return program.interfaces[_executable(op)].arguments(op)
+    return program.interfaces[_function(op)].arguments(op)
 
 
 def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource]) -> str:
