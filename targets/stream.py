@@ -127,11 +127,11 @@ def _function(op: Execute) -> str:
 
 
 def _executables_of(functions: Sequence[str], together: int | None) -> dict[str, str]:
-    """Deals functions out to as few executables as hold so many each: neighbours take about equal time to compile."""
+    """As few executables as hold so many functions each; what runs in a row lies in one, which loads less code."""
     if together is None:
         return {function: function for function in functions}
     count = -(-len(functions) // together)
-    return {function: f"codelets_{number % count}" for number, function in enumerate(functions)}
+    return {function: f"codelets_{number * count // len(functions)}" for number, function in enumerate(functions)}
 
 
 def _base(reference: ir.Value) -> ir.Value:

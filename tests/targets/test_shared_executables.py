@@ -123,7 +123,7 @@ THREE_CODELETS = Network(
 
 
 @pytest.mark.parametrize(("together", "executables"), [(None, 3), (1, 3), (2, 2), (32, 1)])
-def test_codelets_are_dealt_out_to_few_executables(together: int | None, executables: int) -> None:
+def test_codelets_share_few_executables(together: int | None, executables: int) -> None:
     target = replace(targets.get("cpu"), codelets_together=together)
     x = sample(THREE_CODELETS.shape)
     assert lower(THREE_CODELETS.model(), target).stream.count("stream.executable private") == executables
