@@ -6,14 +6,16 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu import settings
 from pyipu.budget import Budget, Search, parse_budget
+from pyipu.cache import digest, sources
 from pyipu.certificate import memory_plan
+from pyipu.compiled import Compiled, once
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.engine import Executable
 from pyipu.importer import Imported, import_model
@@ -62,7 +64,8 @@ def compile(
         precision: what products are multiplied in: `"bf16"` keeps weights and activations in 16 bits, and sums up
             convolutions and matrix products in fp32 with the instructions of processors that have AVX512-BF16; by
             default it is as in the model.
-        cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
+        cache: take plan and machine code from the cache folder (see docs/settings.md) if an equal graph was compiled
+            before; weights are always read from the model.
 
     Raises:
         pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
@@ -72,19 +75,26 @@ def compile(
     chosen = get(target) if isinstance(target, str) else target
     with progress("compiling") as bar:
         bar.stage("import")
-        lowered = lower(
+        graph = prepare(
             model,
             chosen,
             shapes=shapes,
-            memory_budget=memory_budget,
-            allow_over_budget=allow_over_budget,
             storage=storage,
             precision=precision,
             observe=lambda name, module: bar.stage(name),
         )
-        bar.stage("generate code")
-        code = compile_stream(lowered.stream, chosen, cache=cache)
-    return Executable(code, lowered.parameters, lowered.plan(chosen, threads, code), chosen, threads)
+        # What is dumped comes from the passes, so they have to run.
+        key = graph.key(memory_budget, allow_over_budget) if cache and settings.dump_folder() is None else None
+
+        def make() -> Compiled:
+            lowered = graph.lowered(memory_budget, allow_over_budget)
+            bar.stage("generate code")
+            code = compile_stream(lowered.stream, chosen, cache=cache)
+            return Compiled(code, lowered.plan(chosen, None, code), tuple(lowered.parameters))
+
+        compiled = once(key, make) if key else make()
+    graph.parameters.keep(compiled.parameters)
+    return Executable(compiled.code, graph.parameters, replace(compiled.plan, threads=threads), chosen, threads)
 
 
 @dataclass(frozen=True)
@@ -131,6 +141,20 @@ def lower(
 
     With a budget the stages that plan memory run several times, each time on a copy of the module.
     """
+    graph = prepare(model, target, shapes=shapes, storage=storage, precision=precision, observe=observe)
+    return graph.lowered(memory_budget, allow_over_budget)
+
+
+def prepare(
+    model: ModelSource,
+    target: Target,
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    storage: str | None = None,
+    precision: str | None = None,
+    observe: Observer | None = None,
+) -> Prepared:
+    """Runs the import, and the stages before the first that asks for a peak; arguments are those of `lower`."""
     stages = with_precision(target.stages, precision, storage)
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
@@ -145,16 +169,47 @@ def lower(
             target.check_precision(precision, device.result())
         timed = _run(before, imported.module, session, see)
         attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
-        planned = attempts.best(memory_budget, allow_over_budget)
-    used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
-    session.parameters.keep(dict.fromkeys(used))
-    with planned.module.context:
-        names = [tensor.name for tensor in imported.inputs]
-        poison, together = settings.poison(), target.codelets_together
-        stream = emit_module(planned.module, device.result(), names, poison, target.tiles, together)
-    remarks = [*session.remarks, *planned.remarks]
-    milliseconds = [*timed, *planned.milliseconds]
-    return Lowered(planned.module, imported, session.parameters, remarks, stream, storage, precision, milliseconds)
+        return Prepared(imported, target, storage, precision, device.result(), attempts, timed)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model in the form in which its memory is planned: what follows does not depend on the values of weights."""
+
+    imported: Imported
+    target: Target
+    storage: str | None
+    precision: str | None
+    device: str
+    """IREE's attribute for the target's device."""
+    attempts: _Attempts
+    milliseconds: Sequence[tuple[str, float]]
+
+    @property
+    def parameters(self) -> Parameters:
+        return self.attempts.session.parameters
+
+    def key(self, memory_budget: Budget | None, allow_over_budget: bool) -> str:
+        """Names all that plan and code depend on; locations count, because buffers are called by them."""
+        graph = self.imported.module.operation.get_asm(enable_debug_info=True)
+        tensors = [*self.imported.inputs, None, *self.imported.outputs]
+        options = (self.target, self.storage, self.precision, memory_budget, allow_over_budget, settings.poison())
+        return digest(sources(), graph, self.device, *tensors, *options, *self.attempts.pipelines)
+
+    def lowered(self, memory_budget: Budget | None = None, allow_over_budget: bool = False) -> Lowered:
+        """Plans the memory and emits the program; the module is another one afterwards."""
+        planned, parameters = self.attempts.best(memory_budget, allow_over_budget), self.parameters
+        used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
+        parameters.keep(dict.fromkeys(used))
+        names, target = [tensor.name for tensor in self.imported.inputs], self.target
+        with planned.module.context:
+            poison, together = settings.poison(), target.codelets_together
+            stream = emit_module(planned.module, self.device, names, poison, target.tiles, together)
+        remarks = [*self.attempts.session.remarks, *planned.remarks]
+        milliseconds = [*self.milliseconds, *planned.milliseconds]
+        return Lowered(
+            planned.module, self.imported, parameters, remarks, stream, self.storage, self.precision, milliseconds
+        )
 
 
 def _run(
