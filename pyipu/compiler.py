@@ -89,12 +89,21 @@ def compile(
         def make() -> Compiled:
             lowered = graph.lowered(memory_budget, allow_over_budget)
             bar.stage("generate code")
-            code = compile_stream(lowered.stream, chosen, cache=cache)
-            return Compiled(code, lowered.plan(chosen, None, code), tuple(lowered.parameters))
+            return _compiled(lowered, chosen, cache)
 
         compiled = once(key, make) if key else make()
     graph.parameters.keep(compiled.parameters)
     return Executable(compiled.code, graph.parameters, replace(compiled.plan, threads=threads), chosen, threads)
+
+
+def _compiled(lowered: Lowered, target: Target, cache: bool) -> Compiled:
+    """The plan is read off the program while IREE, in a process of its own, generates code."""
+    with ThreadPoolExecutor(max_workers=1) as background:
+        compiling = background.submit(compile_stream, lowered.stream, target, cache=cache)
+        plan = lowered.plan(target, None, b"")
+        code = compiling.result()
+    sized = replace(plan.memory, code_bytes=len(code))
+    return Compiled(code, replace(plan, memory=sized), tuple(lowered.parameters))
 
 
 @dataclass(frozen=True)
