@@ -63,7 +63,9 @@ def test_threads_are_those_of_the_call(emitted: list[str]) -> None:
     assert len(emitted) == 1
 
 
-@pytest.mark.parametrize("other", [{"memory_budget": "1MB"}, {"storage": "f16"}, {"target": "null"}])
+@pytest.mark.parametrize(
+    "other", [{"memory_budget": "1MB"}, {"storage": "f16"}, {"storage": "bf16"}, {"target": "null"}]
+)
 def test_other_options_are_another_program(other: dict[str, str], emitted: list[str]) -> None:
     pyipu.compile(model(2.0))
     pyipu.compile(model(2.0), **other)
