@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from iree.compiler import ir
 
-from pyipu.dialect import elementwise, linear, movement, pairs, program, reduction, windows
+from pyipu.dialect import elementwise, linear, movement, pairs, program, reduction, windows, winograd
 from pyipu.dialect.definition import OPS, Op
 
-__all__ = ["OPS", "Op", "context", "elementwise", "linear", "movement", "pairs", "program", "reduction", "windows"]
+__all__ = [
+    "OPS",
+    "Op",
+    "context",
+    "elementwise",
+    "linear",
+    "movement",
+    "pairs",
+    "program",
+    "reduction",
+    "windows",
+    "winograd",
+]
 
 
 def context() -> ir.Context:

@@ -508,6 +508,39 @@ irdl.dialect @ipu {
     irdl.operands(condition: %condition, left: %left, right: %right)
     irdl.results(result: %result)
   }
+  irdl.operation @winograd_input {
+    %input = irdl.any
+    %result = irdl.any
+    %size = irdl.base "#builtin.integer"
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
+    irdl.attributes { "size" = %size }
+  }
+  irdl.operation @winograd_output {
+    %input = irdl.any
+    %result = irdl.any
+    %size = irdl.base "#builtin.integer"
+    %crop = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
+    irdl.attributes { "size" = %size, "crop" = %crop }
+  }
+  irdl.operation @winograd_product {
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
+  }
+  irdl.operation @winograd_weights {
+    %weights = irdl.any
+    %result = irdl.any
+    %size = irdl.base "#builtin.integer"
+    %block = irdl.base "#builtin.integer"
+    irdl.operands(weights: %weights)
+    irdl.results(result: %result)
+    irdl.attributes { "size" = %size, "block" = %block }
+  }
   irdl.operation @xor {
     %left = irdl.any
     %right = irdl.any

@@ -77,7 +77,7 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
     def lower(writer: CodeletWriter, input: Value, weights: Value) -> Value:
         groups, blocks, depth, columns = weights.tensor.shape
         outer = input.tensor.shape[:-1]
-        loops = _Loops({"p": outer, "g": (groups,), "b": (blocks,)}, {"c": (columns,), "k": (depth,)})
+        loops = Loops({"p": outer, "g": (groups,), "b": (blocks,)}, {"c": (columns,), "k": (depth,)})
         tensor = input.tensor.with_shape(loops.shape("pgbc"))
         result = writer.generic(
             [loops.operand(writer, input, "pgk"), loops.operand(writer, weights, "gbkc")],
@@ -90,7 +90,7 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
         return writer.folded(result, (*(tuple(loops.repeating([size])) for size in outer), loops.shape("gbc")))
 
 
-class _Loops:
+class Loops:
     """Loops in order; a letter stands for some that follow each other. Outer ones that run once are left out."""
 
     def __init__(self, outer: Mapping[str, Sequence[int]], inner: Mapping[str, Sequence[int]]) -> None:

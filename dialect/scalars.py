@@ -12,14 +12,16 @@ _FLOAT_BITS = {"f64": 64, "f32": 32, "f16": 16, "bf16": 16}
 
 @dataclass(frozen=True)
 class Scalar:
-    """An SSA scalar; its dtype keeps the sign (`ui8`) that the MLIR type (`i8`) has not."""
+    """An SSA scalar, or a vector of `lanes` scalars; its dtype keeps the sign (`ui8`) that the MLIR type has not."""
 
     name: str
     dtype: str
+    lanes: int = 0
 
     @property
     def type(self) -> str:
-        return self.dtype.replace("ui", "i")
+        element = self.dtype.replace("ui", "i")
+        return f"vector<{self.lanes}x{element}>" if self.lanes else element
 
     @property
     def is_float(self) -> bool:
@@ -52,15 +54,19 @@ def _infinity(number: float, dtype: str) -> str:
 
 
 class Scalars:
-    """Writes scalar operations; the methods are the vocabulary of `Elementwise.scalar`."""
+    """Writes scalar operations; the methods are the vocabulary of `Elementwise.scalar`.
 
-    def __init__(self, prefix: str) -> None:
+    With `lanes` each of them is done to a vector of so many scalars.
+    """
+
+    def __init__(self, prefix: str, lanes: int = 0) -> None:
         self.lines: list[str] = []
+        self.lanes = lanes
         self._prefix = prefix.replace("%", "%s")
 
     def named(self, name: str, dtype: str) -> Scalar:
         """The value of that SSA name."""
-        return Scalar(name, dtype)
+        return Scalar(name, dtype, self.lanes)
 
     def write(self, operation: str, dtype: str) -> Scalar:
         value = self.named(f"{self._prefix}_{len(self.lines)}", dtype)
@@ -68,7 +74,8 @@ class Scalars:
         return value
 
     def constant(self, number: float | int | bool, dtype: str) -> Scalar:
-        return self.write(f"arith.constant {literal(number, dtype)} : {dtype.replace('ui', 'i')}", dtype)
+        elements = f"dense<{literal(number, dtype)}>" if self.lanes else literal(number, dtype)
+        return self.write(f"arith.constant {elements} : {Scalar('', dtype, self.lanes).type}", dtype)
 
     def _binary(self, operation: str, a: Scalar, b: Scalar) -> Scalar:
         return self.write(f"{operation} {a.name}, {b.name} : {a.type}", a.dtype)
@@ -120,7 +127,8 @@ class Scalars:
         return self.write(f"arith.cmpi {sign}{word}, {a.name}, {b.name} : {a.type}", "i1")
 
     def select(self, condition: Scalar, a: Scalar, b: Scalar) -> Scalar:
-        return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {a.type}", a.dtype)
+        types = f"{condition.type}, {a.type}" if self.lanes else a.type
+        return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {types}", a.dtype)
 
     def cast(self, a: Scalar, dtype: str) -> Scalar:
         """Numeric conversion as numpy's astype: floats truncate toward zero, anything but zero is true."""

@@ -41,3 +41,18 @@ class Tiles:
         generator should do all of it.
         """
         return None
+
+    def planes(self, result: Tensor, depth: int) -> str:
+        """For a sum over `depth` terms in each of some planes: […, planes, pixels, blocks of columns, columns]."""
+        return ""
+
+    def lanes(self, result: Tensor) -> int:
+        """How many elements of the last dimension a vector takes where loops are written with vectors.
+
+        0 is for targets that are given `linalg` operations instead.
+        """
+        return 0
+
+    def tiles_together(self, rows: int, columns: int) -> int:
+        """How many tiles of a row one workgroup takes, of so many rows and columns of them; divides `columns`."""
+        return columns

@@ -65,6 +65,15 @@ def signless(tensor: Tensor) -> str:
     return str(tensor).replace("ui", "i")
 
 
+@dataclass(frozen=True)
+class Epilogue:
+    """Element-wise operations on what an op computes: `body(scalars, element, *operands)`; operands broadcast."""
+
+    operands: tuple[Value, ...]
+    result: Tensor
+    body: Callable[..., Scalar]
+
+
 Map = Sequence[str | int]
 """The indices of one operand of a `linalg.generic`: loop names (`d0`), sums of them (`d1 * 2 + d4`), or constants."""
 
@@ -80,6 +89,7 @@ class CodeletWriter:
         self.head: list[str] = []
         self.start: Value | None = None
         self.scale: Value | None = None
+        self.epilogue: Epilogue | None = None
 
     def fresh(self) -> str:
         self._count += 1

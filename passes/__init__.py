@@ -16,9 +16,10 @@ from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
+from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Fuse, Storage, Pair, Quantize, Account, Stream]
-_ORDERED: list[type[Pass]] = [ScheduleSteps, Recompute]
+_GRAPH: list[type[Pass]] = [Canonicalize, Layout, Demand, Pack, Winograd, Fuse, Storage, Pair, Quantize, Account]
+_ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_ORDERED, *_PLACED)}

@@ -12,6 +12,7 @@ from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
 from pyipu.dialect.program import Parameter, Vertex
 from pyipu.dialect.types import tensor_of
+from pyipu.dialect.winograd import WinogradInput, WinogradProduct, pixels_of_tile
 from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import RowOp, RowUse
@@ -102,17 +103,35 @@ def _stream_op(op: Op, uses: Dependence, number: Mapping[Given, int], bodies: Ma
     reads = {i: number[op.operands[i], rows.axis] for i, rows in uses.items()}
     inner = tensor_of(op.operands[0]).shape[1] if isinstance(op, Pad) else None
     row_uses = tuple(RowUse(reads[i], rows.window, rows.stride, rows.low, rows.repeat) for i, rows in uses.items())
+    pixels = tensor.elements // tensor.shape[-1]
+    if _has_planes(op, bodies):
+        pixels = pixels // tensor.shape[2] * pixels_of_tile(tensor.shape[2])
     weights = [tensor_of(value) for i, value in enumerate(op.operands) if i not in uses]
     weights = [weight for weight in weights if weight.rank > 1 and weight.elements > max(weight.shape)]
     return StreamOp(
         RowOp(tensor.shape[1], row_uses, inner),
         row_bytes=tensor.bytes // tensor.shape[1],
-        row_pixels=tensor.elements // tensor.shape[1] // tensor.shape[-1],
+        row_pixels=pixels // tensor.shape[1],
         weight_bytes=sum(weight.bytes for weight in weights),
-        weight_elements=sum(weight.elements for weight in weights),
+        weight_elements=_products(op, bodies) // pixels,
+        weight_parts=weights[0].shape[0] if weights and _has_planes(op, bodies) else 1,
         role=_role(op),
         takes=tuple(reads[i] for i in _updatable(op, bodies) if i in reads),
     )
+
+
+def _products(op: Op, bodies: Mapping[str, func.FuncOp]) -> int:
+    """How many products a vertex adds up."""
+    if not isinstance(op, Vertex):
+        return 0
+    ops = ipu_ops(bodies[op.codelet].regions[0].blocks[0])
+    return sum(one.multiply_adds([tensor_of(value) for value in one.operands], one.values) for one in ops)
+
+
+def _has_planes(op: Op, bodies: Mapping[str, func.FuncOp]) -> bool:
+    """Computes planes: the rows are rows of tiles, and each plane has weights of its own."""
+    ops = ipu_ops(bodies[op.codelet].regions[0].blocks[0]) if isinstance(op, Vertex) else ()
+    return any(isinstance(one, WinogradInput | WinogradProduct) for one in ops)
 
 
 def _role(op: Op) -> Role:

@@ -9,6 +9,7 @@ from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
+from pyipu.dialect.interpolation import WINDOW
 from pyipu.dialect.linear import MatMul, PackedMatMul
 from pyipu.dialect.movement import Broadcast, Concat, Interleave, Pad, Reshape, Slice, Transpose
 from pyipu.dialect.pairs import PairedConv
@@ -16,6 +17,7 @@ from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv, Pool
+from pyipu.dialect.winograd import WinogradInput, WinogradOutput, WinogradProduct
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,14 @@ def _local(op: Op) -> list[Rows | None]:
         return [_window(op.window[0], op.strides[0], op.dilations[0])]
     if isinstance(op, MatMul) and tensor_of(op.operands[1]).rank == 2 and tensor_of(op.operands[0]).rank > 3:
         return [Rows(), WHOLE]
-    if isinstance(op, PackedMatMul | PairedConv):
+    if isinstance(op, PackedMatMul | PairedConv | WinogradProduct):
         return [Rows(), WHOLE]
     if isinstance(op, Interleave) and tensor_of(op.operands[0]).rank > 3:
         return [Rows()]
+    if isinstance(op, WinogradInput):
+        return [Rows(op.size + WINDOW - 1, op.size)]
+    if isinstance(op, WinogradOutput):
+        return [Rows(repeat=op.size)]
     if isinstance(op, Transpose) and op.permutation[0] == 0:
         return [Rows(axis=op.permutation[1])]
     if isinstance(op, Broadcast):

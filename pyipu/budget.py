@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -55,6 +55,28 @@ class Plan(Protocol):
 Candidate = TypeVar("Candidate", bound=Plan)
 
 
+def best_within(searches: Iterable[Search[Candidate]], budget: Budget, allow_over_budget: bool) -> Candidate:
+    """The cheapest plan whose arena is within the budget, of the first search that has one; for "min", the one with the
+    smallest arena of all.
+
+    Raises:
+        MemoryBudgetError: no plan is, and `allow_over_budget` is not set; names the smallest arena there is.
+    """
+    limit = budget if isinstance(budget, int) else -1
+    found: list[Candidate] = []
+    for search in searches:
+        found.append(search.within(limit))
+        if found[-1].arena_bytes <= limit:
+            return found[-1]
+    least = min(found, key=lambda candidate: candidate.arena_bytes)
+    if limit < 0 or allow_over_budget:
+        return least
+    raise MemoryBudgetError(
+        f"no plan fits into a memory budget of {limit:,} bytes; "
+        f"the smallest budget that does is memory_budget={least.arena_bytes}"
+    )
+
+
 @dataclass(frozen=True)
 class Search(Generic[Candidate]):
     """Finds plans; `attempt(peak)` makes the cheapest one whose peak is estimated to be at most `peak` bytes.
@@ -64,24 +86,13 @@ class Search(Generic[Candidate]):
 
     attempt: Callable[[int], Candidate]
 
-    def within(self, budget: Budget, allow_over_budget: bool) -> Candidate:
-        """The cheapest plan whose arena is within the budget; for "min", the one with the smallest arena.
-
-        Raises:
-            MemoryBudgetError: no plan is, and `allow_over_budget` is not set; names the smallest arena there is.
-        """
-        limit = budget if isinstance(budget, int) else -1
+    def within(self, limit: int) -> Candidate:
+        """The cheapest plan whose arena is at most `limit` bytes; the one with the smallest arena if there is none."""
         free = self.attempt(0)
         for candidate in self._lower(free, limit) if limit >= 0 else (free,):
             if candidate.arena_bytes <= limit:
                 return candidate
-        least = self._least(free)
-        if limit < 0 or allow_over_budget or least.arena_bytes <= limit:
-            return least
-        raise MemoryBudgetError(
-            f"no plan fits into a memory budget of {limit:,} bytes; "
-            f"the smallest budget that does is memory_budget={least.arena_bytes}"
-        )
+        return self._least(free)
 
     def _lower(self, free: Candidate, limit: int) -> Iterator[Candidate]:
         """The plan that costs no time, and cheaper ones first, until nothing gets any lower."""

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyipu import compiler, engine, report, targets
+from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.engine import Executable
 from pyipu.errors import Error, InputError
@@ -105,6 +106,9 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
         "--storage", choices=tuple(STORAGES), help="keep weights, and with 16 bits activations, smaller"
     )
     command.add_argument("--precision", choices=tuple(PRECISIONS), help="multiply in fewer bits, and store so")
+    command.add_argument(
+        "--winograd", type=int, choices=(0, *POINTS), help="the largest tiles of fast convolutions; 4 by default"
+    )
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -131,7 +135,7 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    told = (options.target, options.shape, options.storage, options.precision, options.memory_budget)
+    told = (options.target, options.shape, options.storage, options.precision, options.memory_budget, options.winograd)
     if any(told):
         raise InputError(f"{options.model} is compiled already; how to compile it can only be said for .onnx files")
     return engine.load(options.model, threads=options.threads)
@@ -148,6 +152,7 @@ def _compiled(options: argparse.Namespace) -> Executable:
         allow_over_budget=options.allow_over_budget,
         storage=options.storage,
         precision=options.precision,
+        winograd=compiler.LARGEST_TILES if options.winograd is None else options.winograd,
     )
 
 

@@ -12,12 +12,14 @@ from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu import settings
-from pyipu.budget import Budget, Search, parse_budget
+from pyipu.budget import Budget, Search, best_within, parse_budget
 from pyipu.cache import digest, sources
 from pyipu.certificate import memory_plan
 from pyipu.compiled import Compiled, once
+from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.engine import Executable
+from pyipu.errors import Error
 from pyipu.importer import Imported, import_model
 from pyipu.importer.model import ModelSource
 from pyipu.parameters import Parameters
@@ -35,6 +37,9 @@ from pyipu.targets.target import STORAGE_FREE, Target, with_precision
 
 Observer = Callable[[str, ir.Module], None]
 
+LARGEST_TILES = 4
+"""Of fast convolutions, in pixels along each side."""
+
 
 def compile(
     model: ModelSource,
@@ -46,6 +51,7 @@ def compile(
     allow_over_budget: bool = False,
     storage: str | None = None,
     precision: str | None = None,
+    winograd: int = LARGEST_TILES,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -64,6 +70,8 @@ def compile(
         precision: what products are multiplied in: `"bf16"` keeps weights and activations in 16 bits, and sums up
             convolutions and matrix products in fp32 with the instructions of processors that have AVX512-BF16; by
             default it is as in the model.
+        winograd: the largest tiles of fast 3 x 3 convolutions, in pixels along each side, on targets that have them: 4,
+            or 2 for smaller errors, or 0 for none. They yield to a memory budget, and to `storage` and `precision`.
         cache: take plan and machine code from the cache folder (see docs/settings.md) if an equal graph was compiled
             before; weights are always read from the model.
 
@@ -75,25 +83,27 @@ def compile(
     chosen = get(target) if isinstance(target, str) else target
     with progress("compiling") as bar:
         bar.stage("import")
-        graph = prepare(
+        prepared = prepare(
             model,
             chosen,
             shapes=shapes,
             storage=storage,
             precision=precision,
+            winograd=winograd,
+            memory_budget=memory_budget,
             observe=lambda name, module: bar.stage(name),
         )
         # What is dumped comes from the passes, so they have to run.
-        key = graph.key(memory_budget, allow_over_budget) if cache and settings.dump_folder() is None else None
+        key = prepared.key(allow_over_budget) if cache and settings.dump_folder() is None else None
 
         def make() -> Compiled:
-            lowered = graph.lowered(memory_budget, allow_over_budget)
+            lowered = prepared.lowered(allow_over_budget)
             bar.stage("generate code")
             return _compiled(lowered, chosen, cache)
 
         compiled = once(key, make) if key else make()
-    graph.parameters.keep(compiled.parameters)
-    return Executable(compiled.code, graph.parameters, replace(compiled.plan, threads=threads), chosen, threads)
+    prepared.parameters.keep(compiled.parameters)
+    return Executable(compiled.code, prepared.parameters, replace(compiled.plan, threads=threads), chosen, threads)
 
 
 def _compiled(lowered: Lowered, target: Target, cache: bool) -> Compiled:
@@ -144,14 +154,25 @@ def lower(
     allow_over_budget: bool = False,
     storage: str | None = None,
     precision: str | None = None,
+    winograd: int = LARGEST_TILES,
     observe: Observer | None = None,
 ) -> Lowered:
     """Runs everything but IREE's code generator; `observe(pass, module)` is called after the import and each pass.
 
-    With a budget the stages that plan memory run several times, each time on a copy of the module.
+    With a budget the stages that plan memory run several times, each time on a copy of the module; and once more if no
+    fast convolutions fit.
     """
-    graph = prepare(model, target, shapes=shapes, storage=storage, precision=precision, observe=observe)
-    return graph.lowered(memory_budget, allow_over_budget)
+    prepared = prepare(
+        model,
+        target,
+        shapes=shapes,
+        storage=storage,
+        precision=precision,
+        winograd=winograd,
+        memory_budget=memory_budget,
+        observe=observe,
+    )
+    return prepared.lowered(allow_over_budget)
 
 
 def prepare(
@@ -161,6 +182,8 @@ def prepare(
     shapes: Mapping[str, Sequence[int]] | None = None,
     storage: str | None = None,
     precision: str | None = None,
+    winograd: int = LARGEST_TILES,
+    memory_budget: Budget | None = None,
     observe: Observer | None = None,
 ) -> Prepared:
     """Runs the import, and the stages before the first that asks for a peak; arguments are those of `lower`."""
@@ -168,7 +191,8 @@ def prepare(
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
         pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
-    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
+    tiles = 0 if storage or precision else _checked(winograd)
+    budget = None if memory_budget is None else parse_budget(memory_budget)
     see = _Observers([one for one in (_dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:
         device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
@@ -176,9 +200,8 @@ def prepare(
         see("import", imported.module)
         if precision is not None:
             target.check_precision(precision, device.result())
-        timed = _run(before, imported.module, session, see)
-        attempts = _Attempts(imported.module, pipelines[len(before) :], session, see)
-        return Prepared(imported, target, storage, precision, device.result(), attempts, timed)
+        graphs = _graphs(imported.module, pipelines, tiles, budget, session, see)
+        return Prepared(imported, target, storage, precision, budget, device.result(), graphs, session.parameters)
 
 
 @dataclass(frozen=True)
@@ -189,36 +212,50 @@ class Prepared:
     target: Target
     storage: str | None
     precision: str | None
+    budget: Budget | None
+    """Bytes, or "min"."""
     device: str
     """IREE's attribute for the target's device."""
-    attempts: _Attempts
-    milliseconds: Sequence[tuple[str, float]]
+    graphs: Sequence[_Graph]
+    """Ways to compute it; the first that fits the budget is taken."""
+    parameters: Parameters
 
-    @property
-    def parameters(self) -> Parameters:
-        return self.attempts.session.parameters
-
-    def key(self, memory_budget: Budget | None, allow_over_budget: bool) -> str:
+    def key(self, allow_over_budget: bool) -> str:
         """Names all that plan and code depend on; locations count, because buffers are called by them."""
-        graph = self.imported.module.operation.get_asm(enable_debug_info=True)
+        graphs = [part for graph in self.graphs for part in (graph.text, *graph.pipelines)]
         tensors = [*self.imported.inputs, None, *self.imported.outputs]
-        options = (self.target, self.storage, self.precision, memory_budget, allow_over_budget, settings.poison())
-        return digest(sources(), graph, self.device, *tensors, *options, *self.attempts.pipelines)
+        options = (self.target, self.storage, self.precision, self.budget, allow_over_budget, settings.poison())
+        return digest(sources(), self.device, *tensors, *options, *graphs)
 
-    def lowered(self, memory_budget: Budget | None = None, allow_over_budget: bool = False) -> Lowered:
-        """Plans the memory and emits the program; the module is another one afterwards."""
-        planned, parameters = self.attempts.best(memory_budget, allow_over_budget), self.parameters
-        used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
-        parameters.keep(dict.fromkeys(used))
+    def lowered(self, allow_over_budget: bool = False) -> Lowered:
+        """Plans the memory and emits the program; the modules are others afterwards."""
+        planned, parameters = self._planned(allow_over_budget), self.parameters
+        parameters.keep(dict.fromkeys(op.key for op in all_ops(planned.module) if isinstance(op, Parameter)))
         names, target = [tensor.name for tensor in self.imported.inputs], self.target
         with planned.module.context:
             poison, together = settings.poison(), target.codelets_together
             stream = emit_module(planned.module, self.device, names, poison, target.tiles, together)
-        remarks = [*self.attempts.session.remarks, *planned.remarks]
-        milliseconds = [*self.milliseconds, *planned.milliseconds]
         return Lowered(
-            planned.module, self.imported, parameters, remarks, stream, self.storage, self.precision, milliseconds
+            planned.module,
+            self.imported,
+            parameters,
+            planned.remarks,
+            stream,
+            self.storage,
+            self.precision,
+            planned.milliseconds,
         )
+
+    def _planned(self, allow_over_budget: bool) -> _Planned:
+        if self.budget is None:
+            return self.graphs[0].plan()
+        return best_within((Search(graph.attempt) for graph in self.graphs), self.budget, allow_over_budget)
+
+
+def _checked(winograd: int) -> int:
+    if winograd not in (0, *POINTS):
+        raise Error(f"winograd={winograd!r} is no size of tiles; choose one of 0, {', '.join(map(str, POINTS))}")
+    return winograd
 
 
 def _run(
@@ -241,29 +278,57 @@ class _Planned:
     milliseconds: Sequence[tuple[str, float]]
 
 
+def _graphs(
+    module: ir.Module,
+    pipelines: Sequence[Pipeline],
+    tiles: int,
+    budget: Budget | None,
+    session: Session,
+    observe: Observer,
+) -> list[_Graph]:
+    """The model with fast convolutions in tiles of that size; with a budget, which they may not fit, also without."""
+    if budget is None:
+        return [_graph(module, pipelines, tiles, session, observe)]
+    sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in pipelines) else [0]
+    copies = [(copy_of(module), size) for size in sizes]
+    return [_graph(copied, pipelines, size, session, observe) for copied, size in copies]
+
+
+def _graph(module: ir.Module, pipelines: Sequence[Pipeline], tiles: int, session: Session, observe: Observer) -> _Graph:
+    """Runs what comes before the passes that take a peak."""
+    chosen = [pipeline.having(largest=tiles) for pipeline in pipelines]
+    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), chosen))
+    own = Session(session.parameters)
+    milliseconds = _run(before, module, own, observe)
+    return _Graph(module, chosen[len(before) :], own, milliseconds, observe)
+
+
 @dataclass(frozen=True)
-class _Attempts:
-    """Plans a module once or several times: the passes that take a peak get another one each time."""
+class _Graph:
+    """A module whose memory can be planned: the passes that take a peak get another one each time."""
 
     module: ir.Module
     pipelines: Sequence[Pipeline]
     session: Session
+    milliseconds: Sequence[tuple[str, float]]
     observe: Observer
 
-    def best(self, budget: Budget | None, allow_over_budget: bool) -> _Planned:
-        if budget is None:
-            return self._plan(self.module, self.pipelines)
-        search = Search(self._attempt)
-        return search.within(parse_budget(budget), allow_over_budget)
+    @property
+    def text(self) -> str:
+        """The graph, with the locations by which buffers are called."""
+        return str(self.module.operation.get_asm(enable_debug_info=True))
 
-    def _attempt(self, peak: int) -> _Planned:
-        return self._plan(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
+    def attempt(self, peak: int) -> _Planned:
+        return self._planned(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
 
-    def _plan(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
+    def plan(self) -> _Planned:
+        return self._planned(self.module, self.pipelines)
+
+    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
         session = Session(self.session.parameters)
-        milliseconds = _run(pipelines, module, session, self.observe)
-        arena = _figure(module, "arena")
-        return _Planned(module, arena, _figure(module, "expected", arena), session.remarks, milliseconds)
+        milliseconds = [*self.milliseconds, *_run(pipelines, module, session, self.observe)]
+        arena, remarks = _figure(module, "arena"), [*self.session.remarks, *session.remarks]
+        return _Planned(module, arena, _figure(module, "expected", arena), remarks, milliseconds)
 
 
 def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
@@ -12,7 +13,7 @@ from pyipu.dialect.elementwise import Elementwise
 from pyipu.dialect.program import Constant
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import tensor_of
-from pyipu.dialect.writer import CodeletWriter, Value
+from pyipu.dialect.writer import CodeletWriter, Epilogue, Value
 from pyipu.passes.functions import is_extension
 from pyipu.passes.updates import Start, start_of
 
@@ -30,12 +31,15 @@ def lower_codelet(
     for op in (op for op in ops if _extends_what_is_read(op)):
         values[op.results[0]] = values[op.operands[0]].read_as(tensor_of(op.results[0]).dtype)
     start = start_of(codelet, updated) if updated is not None else None
-    for run in _elementwise_runs([op for op in ops if not _extends_what_is_read(op)]):
+    runs = _elementwise_runs([op for op in ops if not _extends_what_is_read(op)])
+    for run, following in pairwise([*runs, []]):
+        if run[-1].results[0] in values:
+            continue
         if isinstance(run[-1], Elementwise):
             values[run[-1].results[0]] = _lower_elementwise(writer, run, values, start.addition if start else None)
         else:
             _set_start(writer, start if start and run[0] == start.op else None, values)
-            _lower(writer, run[0], values)
+            _lower_with_epilogue(writer, run[0], following, values)
     returned = body.operations[len(body.operations) - 1].operands
     return [_written(writer, values[value], value in set(body.arguments)) for value in returned]
 
@@ -49,6 +53,31 @@ def _set_start(writer: CodeletWriter, start: Start | None, values: dict[ir.Value
 def _extends_what_is_read(op: Op) -> bool:
     """Needs no loop nest of its own: whoever reads the argument extends its elements, or has a tensor of them made."""
     return is_extension(op) and all(isinstance(use.owner, Op) for use in op.results[0].uses)
+
+
+def _lower_with_epilogue(writer: CodeletWriter, op: Op, following: Sequence[Op], values: dict[ir.Value, Value]) -> None:
+    """Lowers the op, and the run of element-wise ops behind it as well where the op takes them into its loops."""
+    if not (op.takes_epilogue and following and _reads_all(following, op)):
+        return _lower(writer, op, values)
+    writer.epilogue = _epilogue(op, following, values)
+    _lower(writer, op, values)
+    if writer.epilogue is None:
+        values[following[-1].results[0]] = values.pop(op.results[0])
+    writer.epilogue = None
+    return None
+
+
+def _reads_all(run: Sequence[Op], op: Op) -> bool:
+    """Nothing but the run, which has the shape of the op's result, reads that result."""
+    same_shape = tensor_of(run[-1].results[0]).shape == tensor_of(op.results[0]).shape
+    return same_shape and all(use.owner in run for use in op.results[0].uses)
+
+
+def _epilogue(op: Op, run: Sequence[Op], values: dict[ir.Value, Value]) -> Epilogue:
+    inner = {one.results[0] for one in run}
+    outer = list(dict.fromkeys(v for one in run for v in one.operands if v not in inner and v in values))
+    body = _body(run, [op.results[0], *outer], {})
+    return Epilogue(tuple(values[value] for value in outer), tensor_of(run[-1].results[0]), body)
 
 
 def _lower(writer: CodeletWriter, op: Op, values: dict[ir.Value, Value]) -> None:
@@ -101,6 +130,12 @@ def _lower_elementwise(
     inner = {op.results[0] for op in run}
     outer = list(dict.fromkeys(v for op in rest for v in op.operands if v not in inner and v in values))
     outer += [v for v in sums.values() if v in values and v not in outer]
+    body = _body(run, outer, sums)
+    return writer.elementwise([values[value] for value in outer], tensor_of(run[-1].results[0]), body)
+
+
+def _body(run: Sequence[Op], outer: Sequence[ir.Value], sums: Mapping[ir.Value, ir.Value]) -> Callable[..., Scalar]:
+    """What the run does to one element of each of the values `outer`; a key of `sums` is the same as its value."""
 
     def body(scalars: Scalars, *arguments: Scalar) -> Scalar:
         known = dict(zip(outer, arguments, strict=True))
@@ -108,7 +143,7 @@ def _lower_elementwise(
             known[op.results[0]] = known[sums[op.results[0]]] if op.results[0] in sums else _scalar(scalars, op, known)
         return known[run[-1].results[0]]
 
-    return writer.elementwise([values[value] for value in outer], tensor_of(run[-1].results[0]), body)
+    return body
 
 
 def _is_start(value: ir.Value, addition: Op) -> bool:

@@ -10,7 +10,9 @@ CPU = Target(
     description="native code for a processor, run by a pool of threads",
     driver="local-task",
     alignment=64,
-    stages=planned_stages(64, pack=f"ipu-pack{{block={_TILES.block}}}", stream="ipu-stream"),
+    stages=planned_stages(
+        64, pack=f"ipu-pack{{block={_TILES.block}}},ipu-winograd{{block={_TILES.block}}}", stream="ipu-stream"
+    ),
     tiles=_TILES,
     precisions=(("bf16", "avx512bf16"),),
     # LLVM works on one piece at a time; each takes some 50 ms more, and two of them keep two processors busy.

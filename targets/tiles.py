@@ -14,6 +14,9 @@ from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor
 from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor, pixel_tile
 
+_ENOUGH_PIXELS = 5
+"""So many pixels, times two vectors of columns, hide the latency of a multiplication."""
+
 _CONVOLUTION, _CONTRACTION = "ConvTileAndDecomposeExpert", "DoubleTilingExpert"
 
 
@@ -115,6 +118,36 @@ class Processor(Tiles):
     def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
         """Tiles are as `pixel_tile` has them."""
         return self._distribute(tiles, blocks)
+
+    def planes(self, result: Tensor, depth: int) -> str:
+        """Tiles of loops `result`, depth: each workgroup has some planes, whose matrices are read by it alone."""
+        *outer, planes, pixels, blocks, block = result.shape
+        if result.dtype != "f32" or block % LANES:
+            return ""
+        tile = pixel_tile(pixels, block)
+        rows = 2 if tile < _ENOUGH_PIXELS and outer and outer[-1] % 2 == 0 else 1
+        together, columns = self._distribute(planes, blocks)
+        return Tiling(
+            (*outer, together, pixels, columns, 0, 0),
+            (*[1] * (len(outer) - 1), *([rows] if outer else []), 1, tile, 1, block, 0),
+            (*[0] * result.rank, largest_divisor(depth, 4)),
+            _CONTRACTION,
+        ).attribute
+
+    def lanes(self, result: Tensor) -> int:
+        """A vector register, or half of one; other channels are left to `linalg`."""
+        channels = result.shape[-1]
+        return next((lanes for lanes in (16, 8) if channels % lanes == 0), 0) if result.dtype == "f32" else 0
+
+    def tiles_together(self, rows: int, columns: int) -> int:
+        """As many tiles as keep all threads busy to the end, of one row."""
+        wanted = self.threads * self.workgroups_per_thread
+
+        def cost(together: int) -> tuple[float, int]:
+            count = rows * columns // together
+            return round(imbalance(count, self.threads), 2), abs(count - wanted)
+
+        return min(_divisors(columns), key=cost)
 
     def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
         """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""

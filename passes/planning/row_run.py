@@ -17,6 +17,10 @@ MOST_CUTS = 64
 """So many places of one run are considered, so that planning stays near-linear."""
 
 
+STEP = 1.2
+"""A stretch may also begin or end where so many times as many bytes are alive one op further."""
+
+
 class Role(Enum):
     """What an op does with memory."""
 
@@ -39,9 +43,12 @@ class StreamOp:
     row_pixels: int = 1
     weight_bytes: int = 0
     weight_elements: int = 0
+    """How many products are added up for each pixel of the result."""
     role: Role = Role.COMPUTE
     takes: tuple[int, ...] = ()
     """Values whose bytes the result may take if they are not read later."""
+    weight_parts: int = 1
+    """The weights are gone through in so many parts, each with all pixels before the next."""
 
     @property
     def bytes(self) -> int:
@@ -77,7 +84,7 @@ class RowRun:
         """
         alive = self.bytes_across.tolist()
         inner = range(self.given + 1, len(self.ops))
-        lows = [p for p in inner if alive[p] <= min(alive[p - 1], alive[p + 1])]
+        lows = [p for p in inner if alive[p] <= min(alive[p - 1], alive[p + 1]) or _is_step(alive, p)]
         deepest = sorted(lows, key=lambda p: -_prominence(alive, p))[:MOST_CUTS]
         return (self.given, *sorted(deepest), len(self.ops))
 
@@ -169,6 +176,11 @@ def _buffers(run: RowRun, gathers: bool, in_place: bool) -> Buffers:
         last[root] = max(last[root], run.last_reads[value])
         size[root] = max(size[root], op.bytes)
     return Buffers(np.array(begin), np.array(last), np.array(size))
+
+
+def _is_step(alive: list[int], place: int) -> bool:
+    """Much more is alive one op later, or was one op earlier."""
+    return max(alive[place + 1], alive[place - 1]) > STEP * alive[place]
 
 
 def _prominence(heights: list[int], place: int) -> int:

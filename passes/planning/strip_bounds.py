@@ -173,7 +173,8 @@ def compute_cost(op: StreamOp, rows: int) -> float:
     size = rows * op.row_bytes
     traffic = 2 * size / MEMORY_BYTES if size > CACHED else 0.0
     reading = op.weight_bytes / WEIGHT_BYTES
-    return DISPATCH + max(work, reading) + (reading if op.weight_bytes > OWN_CACHE else 0.0) + traffic
+    waiting = reading if op.weight_bytes > OWN_CACHE * op.weight_parts else 0.0
+    return DISPATCH + max(work, reading) + waiting + traffic
 
 
 def row_ops(run: RowRun, first: int, end: int, grains: Sequence[int]) -> list[RowOp]:

@@ -221,6 +221,15 @@ _WINDOWS = [
     _pool("sum_pool", "1x5x5x2xf16"),
 ]
 
+_WINOGRAD = [
+    *(sample("winograd_input", f"2x6x10x3x{dtype}", size=4) for dtype in ("f32", "f64")),
+    sample("winograd_input", "1x6x4x8xf32", size=2),
+    *(sample("winograd_product", f"2x3x4x5x6x{dtype}", f"4x2x6x8x{dtype}") for dtype in ("f32", "f64")),
+    sample("winograd_product", "1x1x4x5x6xf32", "4x1x6x8xf32"),
+    *(sample("winograd_output", "2x2x36x3x5xf32", size=4, crop=crop) for crop in ((0, 0), (3, 1), (0, 2))),
+    sample("winograd_output", "1x3x16x2x8xf64", size=2, crop=(1, 0)),
+]
+
 _CONSTANTS = [
     *(sample("constant", value=numbers(f"2x3x{dtype}")) for dtype in NUMPY_DTYPES),
     sample("constant", value=np.array(3.25, np.float32)),
@@ -230,4 +239,4 @@ _CONSTANTS = [
     sample("constant", value=np.array([0, 2**64 - 1], np.uint64)),
 ]
 
-SAMPLES = [*_ELEMENTWISE, *_CASTS, *_MOVEMENT, *_REDUCTION, *_LINEAR, *_WINDOWS, *_CONSTANTS]
+SAMPLES = [*_ELEMENTWISE, *_CASTS, *_MOVEMENT, *_REDUCTION, *_LINEAR, *_WINDOWS, *_WINOGRAD, *_CONSTANTS]

@@ -7,8 +7,8 @@ from pyipu.dialect import OPS
 from pyipu.dialect.types import Tensor
 from tests.dialect.samples import SAMPLES, Sample
 
-_MNEMONICS = ("conv", "matmul", "packed_matmul", "einsum", "paired_conv")
-CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in _MNEMONICS]
+_NAMES = ("conv", "matmul", "packed_matmul", "einsum", "paired_conv", "winograd_product")
+CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in _NAMES]
 
 
 @pytest.mark.parametrize("sample", CONTRACTIONS, ids=lambda sample: sample.name)

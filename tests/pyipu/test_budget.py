@@ -18,6 +18,28 @@ def test_a_budget_is_a_number_or_a_size(text, size):
     assert parse_budget(text) == size
 
 
+def test_fast_convolutions_yield_to_a_budget():
+    """In Winograd's form the planes of this convolution take more than its input and its result."""
+    random = np.random.default_rng(0)
+    weight = numpy_helper.from_array(random.standard_normal((64, 64, 3, 3)).astype(np.float32) * 0.05, "w")
+    node = helper.make_node("Conv", ["x", "w"], ["y"], pads=[1] * 4)
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 64, 24, 24)) for name in "xy"]
+    graph = helper.make_graph([node], "one", values[:1], values[1:], [weight])
+    one = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    x = {"x": random.standard_normal((1, 64, 24, 24)).astype(np.float32)}
+    direct, fast = pyipu.compile(one, winograd=0), pyipu.compile(one)
+    assert direct.memory.arena_bytes < fast.memory.arena_bytes
+    small = pyipu.compile(one, memory_budget=pyipu.compile(one, winograd=0, memory_budget="min").memory.arena_bytes)
+    assert small.memory.arena_bytes <= direct.memory.arena_bytes
+    np.testing.assert_array_equal(small.run(x)["y"], direct.run(x)["y"])
+    assert not np.array_equal(fast.run(x)["y"], direct.run(x)["y"])
+
+
+def test_tiles_of_another_size_are_refused(model):
+    with pytest.raises(pyipu.Error, match="winograd=3 is no size of tiles; choose one of 0, 2, 4"):
+        pyipu.compile(model, winograd=3)
+
+
 @pytest.mark.parametrize("text", ["", "MB", "-1", "2 apples", "1e6x", None])
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(pyipu.Error, match="is no size; give bytes"):

@@ -24,6 +24,16 @@ def model(weight: float, outputs: int = 64, name: str = "y") -> bytes:
     return built.SerializeToString()
 
 
+def convolution(weight: float) -> bytes:
+    """One that has fast tiles, which a budget may be too small for."""
+    graph = onnx.parser.parse_graph(
+        "main (float[1, 32, 16, 16] x) => (float[1, 32, 16, 16] y) { y = Conv<pads=[1, 1, 1, 1]>(x, w) }"
+    )
+    graph.initializer.append(onnx.numpy_helper.from_array(np.full((32, 32, 3, 3), weight, np.float32), "w"))
+    built = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    return built.SerializeToString()
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("PYIPU_CACHE", str(tmp_path))
@@ -50,6 +60,14 @@ def test_a_second_compilation_plans_nothing(emitted: list[str]) -> None:
     assert len(emitted) == 1
     assert first.plan == second.plan
     np.testing.assert_array_equal(first(X), second(X))
+
+
+@pytest.mark.parametrize("weight", [2.0, 3.0])
+def test_a_second_compilation_for_a_budget_plans_nothing(weight: float, emitted: list[str]) -> None:
+    found = [pyipu.compile(convolution(weight), memory_budget="min") for weight in (1.0, weight)]
+    assert len(emitted) == 1
+    x = np.ones((1, 32, 16, 16), np.float32)
+    np.testing.assert_allclose(found[1](x), weight * found[0](x), rtol=1e-4)
 
 
 def test_weights_are_those_of_the_model(emitted: list[str]) -> None:

@@ -9,6 +9,15 @@ func.func @main(%a: tensor<2x3xf32>) {
 
 // -----
 
+// There is one dimension for groups and what is in them.
+func.func @main(%a: tensor<6xf32>) {
+  // expected-error@+1 {{needs groups of elements, got tensor<6xf32>}}
+  %0 = "ipu.interleave"(%a) : (tensor<6xf32>) -> tensor<6xf32>
+  return
+}
+
+// -----
+
 // A dimension is named twice.
 func.func @main(%a: tensor<2x3xf32>) {
   // expected-error@+1 {{[0, 0] is no permutation of the dimensions of tensor<2x3xf32>}}

@@ -15,6 +15,13 @@ func.func @transpose(%a: tensor<1x3x8x8xf32>) -> tensor<1x8x8x3xf32> {
   return %0 : tensor<1x8x8x3xf32>
 }
 
+// Two groups of three channels are shuffled.
+// CHECK: "ipu.interleave"(%arg0) : (tensor<1x8x2x3xf32>) -> tensor<1x8x6xf32>
+func.func @interleave(%a: tensor<1x8x2x3xf32>) -> tensor<1x8x6xf32> {
+  %0 = "ipu.interleave"(%a) : (tensor<1x8x2x3xf32>) -> tensor<1x8x6xf32>
+  return %0 : tensor<1x8x6xf32>
+}
+
 // A new leading dimension, and a one that is repeated.
 // CHECK: "ipu.broadcast"(%arg0) {shape = array<i64: 2, 3, 4>} : (tensor<3x1xf32>) -> tensor<2x3x4xf32>
 func.func @broadcast(%a: tensor<3x1xf32>) -> tensor<2x3x4xf32> {

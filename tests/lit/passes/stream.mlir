@@ -69,3 +69,19 @@ func.func @main(%x: tensor<1x32x1x8x1x4xf32>) -> tensor<1x62x14x4xf32> {
   %2 = "ipu.max_pool"(%1) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x64x16x4xf32>) -> tensor<1x62x14x4xf32>
   return %2 : tensor<1x62x14x4xf32>
 }
+
+// -----
+
+// Tiles run in strips of whole rows of tiles, which overlap by two rows; the last strip is cut.
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 6, 6, 8>
+// CHECK: {codelet = @winograd_input_0_strip_{{[0-9]+}}{{.*}} -> tensor<1x1x36x1x8xf32>
+// CHECK: {codelet = @winograd_output_2_strip_{{[0-9]+}}{{.*}} -> tensor<1x4x4x8xf32>
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 4, 0, 0>, sizes = array<i64: 1, 6, 6, 8>
+// CHECK: {codelet = @winograd_output_2_strip_{{[0-9]+}}{{.*}} -> tensor<1x2x4x8xf32>
+func.func @main(%x: tensor<1x30x6x8xf32>) -> tensor<1x26x4x8xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<36x1x8x8xf32>
+  %0 = "ipu.winograd_input"(%x) {size = 4 : i64} : (tensor<1x30x6x8xf32>) -> tensor<1x7x36x1x8xf32>
+  %1 = "ipu.winograd_product"(%0, %w) : (tensor<1x7x36x1x8xf32>, tensor<36x1x8x8xf32>) -> tensor<1x7x36x1x8xf32>
+  %2 = "ipu.winograd_output"(%1) {crop = array<i64: 2, 0>, size = 4 : i64} : (tensor<1x7x36x1x8xf32>) -> tensor<1x26x4x8xf32>
+  return %2 : tensor<1x26x4x8xf32>
+}
