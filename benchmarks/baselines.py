@@ -133,6 +133,18 @@ class IreeSession:
         return {name: result.to_host().copy() for name, result in zip(self._outputs, results, strict=True)}
 
 
+def plain_iree_seconds(model: onnx.ModelProto, shapes: Shapes | None = None) -> float:
+    """Seconds that IREE takes to import and compile `model` now, whatever the cache has.
+
+    Raises:
+        BaselineError: IREE cannot import or compile the model.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "module"
+        _compile_into(fix_shapes(model, shapes or {}), folder)
+        return sum(json.loads((folder / "seconds.json").read_text()).values())
+
+
 def fix_shapes(model: onnx.ModelProto, shapes: Shapes) -> onnx.ModelProto:
     """A copy of `model` for IREE: its inputs have the given shapes, weights are constants, the function is `main`."""
     fixed = onnx.ModelProto()

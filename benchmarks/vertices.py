@@ -20,12 +20,13 @@ from benchmarks.engines import Workload
 from benchmarks.peak import gflops
 from benchmarks.saved import save_with_inputs
 from pyipu import targets
-from pyipu.compiler import lower, vertices
+from pyipu.compiler import lower
 from pyipu.dialect.definition import ipu_ops
 from pyipu.dialect.program import Execute
 from pyipu.engine import Executable
 from pyipu.passes.functions import codelets
 from pyipu.targets.codegen import compile_stream
+from pyipu.targets.stream import dispatched
 
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 
@@ -54,7 +55,7 @@ def measure(workload: Workload, threads: int) -> list[VertexTime]:
     lowered = lower(workload.model, target, shapes=workload.shapes or None)
     code = compile_stream(lowered.stream, target)
     executable = Executable(code, lowered.parameters, lowered.plan(target, threads, code), target, threads)
-    placed = vertices(lowered.module)
+    placed = dispatched(lowered.module)
     bodies = codelets(lowered.module)
     work = {op.executable or op.codelet: flop(ipu_ops(bodies[op.codelet].regions[0].blocks[0])) for op in placed}
     with tempfile.TemporaryDirectory() as folder:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pyipu.dialect.types import Tensor
 
 
+@dataclass(frozen=True)
 class Tiles:
     """Leaves every choice to IREE's code generator; a target that knows better overrides methods.
 

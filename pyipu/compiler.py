@@ -6,14 +6,16 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from iree.compiler import ir
 
 import pyipu.dialect
 from pyipu import settings
 from pyipu.budget import Budget, Search, best_within, parse_budget
+from pyipu.cache import digest, sources
 from pyipu.certificate import memory_plan
+from pyipu.compiled import Compiled, once
 from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.engine import Executable
@@ -70,7 +72,8 @@ def compile(
             default it is as in the model.
         winograd: the largest tiles of fast 3 x 3 convolutions, in pixels along each side, on targets that have them: 4,
             or 2 for smaller errors, or 0 for none. They yield to a memory budget, and to `storage` and `precision`.
-        cache: take machine code from the cache folder (see docs/settings.md) if an equal program was compiled before.
+        cache: take plan and machine code from the cache folder (see docs/settings.md) if an equal graph was compiled
+            before; weights are always read from the model.
 
     Raises:
         pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
@@ -80,20 +83,37 @@ def compile(
     chosen = get(target) if isinstance(target, str) else target
     with progress("compiling") as bar:
         bar.stage("import")
-        lowered = lower(
+        prepared = prepare(
             model,
             chosen,
             shapes=shapes,
-            memory_budget=memory_budget,
-            allow_over_budget=allow_over_budget,
             storage=storage,
             precision=precision,
             winograd=winograd,
+            memory_budget=memory_budget,
             observe=lambda name, module: bar.stage(name),
         )
-        bar.stage("generate code")
-        code = compile_stream(lowered.stream, chosen, cache=cache)
-    return Executable(code, lowered.parameters, lowered.plan(chosen, threads, code), chosen, threads)
+        # What is dumped comes from the passes, so they have to run.
+        key = prepared.key(allow_over_budget) if cache and settings.dump_folder() is None else None
+
+        def make() -> Compiled:
+            lowered = prepared.lowered(allow_over_budget)
+            bar.stage("generate code")
+            return _compiled(lowered, chosen, cache)
+
+        compiled = once(key, make) if key else make()
+    prepared.parameters.keep(compiled.parameters)
+    return Executable(compiled.code, prepared.parameters, replace(compiled.plan, threads=threads), chosen, threads)
+
+
+def _compiled(lowered: Lowered, target: Target, cache: bool) -> Compiled:
+    """The plan is read off the program while IREE, in a process of its own, generates code."""
+    with ThreadPoolExecutor(max_workers=1) as background:
+        compiling = background.submit(compile_stream, lowered.stream, target, cache=cache)
+        plan = lowered.plan(target, None, b"")
+        code = compiling.result()
+    sized = replace(plan.memory, code_bytes=len(code))
+    return Compiled(code, replace(plan, memory=sized), tuple(lowered.parameters))
 
 
 @dataclass(frozen=True)
@@ -142,6 +162,31 @@ def lower(
     With a budget the stages that plan memory run several times, each time on a copy of the module; and once more if no
     fast convolutions fit.
     """
+    prepared = prepare(
+        model,
+        target,
+        shapes=shapes,
+        storage=storage,
+        precision=precision,
+        winograd=winograd,
+        memory_budget=memory_budget,
+        observe=observe,
+    )
+    return prepared.lowered(allow_over_budget)
+
+
+def prepare(
+    model: ModelSource,
+    target: Target,
+    *,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+    storage: str | None = None,
+    precision: str | None = None,
+    winograd: int = LARGEST_TILES,
+    memory_budget: Budget | None = None,
+    observe: Observer | None = None,
+) -> Prepared:
+    """Runs the import, and the stages before the first that asks for a peak; arguments are those of `lower`."""
     stages = with_precision(target.stages, precision, storage)
     session, pipelines = Session(), [Pipeline.parse(stage.pipeline) for stage in stages]
     if storage is not None:
@@ -149,6 +194,7 @@ def lower(
     if storage is not None or precision is not None:
         pipelines = [pipeline.having(scales=False) for pipeline in pipelines]
     tiles = 0 if storage or precision else _checked(winograd)
+    budget = None if memory_budget is None else parse_budget(memory_budget)
     see = _Observers([one for one in (_dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:
         device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
@@ -156,14 +202,56 @@ def lower(
         see("import", imported.module)
         if precision is not None:
             target.check_precision(precision, device.result())
-        planned = _Attempts(imported.module, pipelines, session, see).best(tiles, memory_budget, allow_over_budget)
-    used = [op.key for op in all_ops(planned.module) if isinstance(op, Parameter)]
-    session.parameters.keep(dict.fromkeys(used))
-    with planned.module.context:
-        names = [tensor.name for tensor in imported.inputs]
-        stream = emit_module(planned.module, device.result(), names, settings.poison(), target.tiles)
-    parameters, remarks, milliseconds = session.parameters, planned.remarks, planned.milliseconds
-    return Lowered(planned.module, imported, parameters, remarks, stream, storage, precision, milliseconds)
+        graphs = _graphs(imported.module, pipelines, tiles, budget, session, see)
+        return Prepared(imported, target, storage, precision, budget, device.result(), graphs, session.parameters)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A model in the form in which its memory is planned: what follows does not depend on the values of weights."""
+
+    imported: Imported
+    target: Target
+    storage: str | None
+    precision: str | None
+    budget: Budget | None
+    """Bytes, or "min"."""
+    device: str
+    """IREE's attribute for the target's device."""
+    graphs: Sequence[_Graph]
+    """Ways to compute it; the first that fits the budget is taken."""
+    parameters: Parameters
+
+    def key(self, allow_over_budget: bool) -> str:
+        """Names all that plan and code depend on; locations count, because buffers are called by them."""
+        graphs = [part for graph in self.graphs for part in (graph.text, *graph.pipelines)]
+        tensors = [*self.imported.inputs, None, *self.imported.outputs]
+        options = (self.target, self.storage, self.precision, self.budget, allow_over_budget, settings.poison())
+        return digest(sources(), self.device, *tensors, *options, *graphs)
+
+    def lowered(self, allow_over_budget: bool = False) -> Lowered:
+        """Plans the memory and emits the program; the modules are others afterwards."""
+        planned, parameters = self._planned(allow_over_budget), self.parameters
+        parameters.keep(dict.fromkeys(op.key for op in all_ops(planned.module) if isinstance(op, Parameter)))
+        names, target = [tensor.name for tensor in self.imported.inputs], self.target
+        with planned.module.context:
+            poison, together = settings.poison(), target.codelets_together
+            stream = emit_module(planned.module, self.device, names, poison, target.tiles, together)
+        return Lowered(
+            planned.module,
+            self.imported,
+            parameters,
+            planned.remarks,
+            stream,
+            self.storage,
+            self.precision,
+            planned.milliseconds,
+        )
+
+    def _planned(self, allow_over_budget: bool) -> _Planned:
+        if self.budget is None:
+            return self.graphs[0].plan()
+        return best_within((Search(graph.attempt) for graph in self.graphs), self.budget, allow_over_budget)
 
 
 def _checked(winograd: int) -> int:
@@ -192,34 +280,33 @@ class _Planned:
     milliseconds: Sequence[tuple[str, float]]
 
 
+def _graphs(
+    module: ir.Module,
+    pipelines: Sequence[Pipeline],
+    tiles: int,
+    budget: Budget | None,
+    session: Session,
+    observe: Observer,
+) -> list[_Graph]:
+    """The model with fast convolutions in tiles of that size; with a budget, which they may not fit, also without."""
+    if budget is None:
+        return [_graph(module, pipelines, tiles, session, observe)]
+    sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in pipelines) else [0]
+    copies = [(copy_of(module), size) for size in sizes]
+    return [_graph(copied, pipelines, size, session, observe) for copied, size in copies]
+
+
+def _graph(module: ir.Module, pipelines: Sequence[Pipeline], tiles: int, session: Session, observe: Observer) -> _Graph:
+    """Runs what comes before the passes that take a peak."""
+    chosen = [pipeline.having(largest=tiles) for pipeline in pipelines]
+    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), chosen))
+    own = Session(session.parameters)
+    milliseconds = _run(before, module, own, observe)
+    return _Graph(module, chosen[len(before) :], own, milliseconds, observe)
+
+
 @dataclass(frozen=True)
-class _Attempts:
-    """Plans a module once or several times, in some ways of computing it."""
-
-    module: ir.Module
-    pipelines: Sequence[Pipeline]
-    session: Session
-    observe: Observer
-
-    def best(self, tiles: int, budget: Budget | None, allow_over_budget: bool) -> _Planned:
-        """With fast convolutions in tiles of that size, or if nothing fits the budget with them, without."""
-        if budget is None:
-            return self._prepared(self.module, tiles).plan()
-        sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in self.pipelines) else [0]
-        searches = (Search(self._prepared(copy_of(self.module), size).attempt) for size in sizes)
-        return best_within(searches, parse_budget(budget), allow_over_budget)
-
-    def _prepared(self, module: ir.Module, tiles: int) -> _Prepared:
-        """Runs what comes before the passes that take a peak."""
-        pipelines = [pipeline.having(largest=tiles) for pipeline in self.pipelines]
-        before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), pipelines))
-        session = Session(self.session.parameters)
-        milliseconds = _run(before, module, session, self.observe)
-        return _Prepared(module, pipelines[len(before) :], session, milliseconds, self.observe)
-
-
-@dataclass(frozen=True)
-class _Prepared:
+class _Graph:
     """A module whose memory can be planned: the passes that take a peak get another one each time."""
 
     module: ir.Module
@@ -227,6 +314,11 @@ class _Prepared:
     session: Session
     milliseconds: Sequence[tuple[str, float]]
     observe: Observer
+
+    @property
+    def text(self) -> str:
+        """The graph, with the locations by which buffers are called."""
+        return str(self.module.operation.get_asm(enable_debug_info=True))
 
     def attempt(self, peak: int) -> _Planned:
         return self._planned(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])

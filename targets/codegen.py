@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import importlib.metadata
 import re
 import shutil
 import signal
@@ -15,12 +13,18 @@ from pathlib import Path
 
 from iree.compiler.tools.binaries import find_tool
 
-from pyipu import settings
+from pyipu.cache import digest, keep, read_kept
 from pyipu.errors import CompilationError, TargetError
 from pyipu.targets.target import Target
 
+_FOLDER = "code"
+"""Where compiled modules are, in the cache."""
+
 _UNVERIFIED = "--verify=false"
 """IREE checks its own IR after each of its passes, which takes a quarter to a third of its time."""
+
+_APART = "--iree-hal-link-executables=false"
+"""By default IREE puts all executables into one before LLVM gets to see them, which then works on one processor."""
 
 _TRIVIAL = """func.func @exp(%x: tensor<4xf32>) -> tensor<4xf32> {
   %y = math.exp %x : tensor<4xf32>
@@ -38,26 +42,16 @@ def compile_stream(text: str, target: Target, flags: Sequence[str] = (), cache: 
     Raises:
         CompilationError: IREE rejects the module or crashes; the message names the file in which the module is kept.
     """
+    flags = [*flags, _APART] if target.codelets_together else flags
     if not cache:
         return _compile(text, target, flags)
-    digest = hashlib.sha256("\0".join([importlib.metadata.version("iree-base-compiler"), text, *flags]).encode())
-    kept = settings.cache_folder() / "code" / f"{digest.hexdigest()}.vmfb"
-    if kept.exists():
-        return kept.read_bytes()
+    name = f"{digest(text, *flags)}.vmfb"
+    kept = read_kept(_FOLDER, name)
+    if kept is not None:
+        return kept
     code = _compile(text, target, flags)
-    _keep(code, kept)
+    keep(_FOLDER, name, code)
     return code
-
-
-def _keep(code: bytes, path: Path) -> None:
-    """Appears under its name only when it is complete. A cache that cannot be written is no reason to fail."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(code)
-        Path(file.name).replace(path)
-    except OSError:
-        return
 
 
 def _compile(text: str, target: Target, flags: Sequence[str]) -> bytes:

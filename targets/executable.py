@@ -1,9 +1,9 @@
-"""Emits one `stream.executable`: bindings are loaded through their views, a codelet is lowered, results are stored."""
+"""Emits `stream.executable`s: bindings are loaded through their views, a codelet is lowered, results are stored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from iree.compiler.dialects import func
 
@@ -23,41 +23,47 @@ _AS_IT_IS = "attributes {translation_info = #iree_codegen.translation_info<pipel
 """Loops that are written out are neither tiled nor made vectors of by IREE."""
 
 
-def emit_executable(name: str, interface: Interface, codelet: func.FuncOp, tiles: Tiles | None = None) -> str:
-    """The text of the executable that placed vertices share; `tiles` are the target's."""
+@dataclass(frozen=True)
+class Function:
+    """What placed vertices share: its name, what computes how many workgroups it has, and its text."""
+
+    name: str
+    workgroups: str
+    text: str
+
+
+def emit_function(name: str, interface: Interface, codelet: func.FuncOp, tiles: Tiles | None = None) -> Function:
+    """The function that placed vertices share; `tiles` are the target's."""
     tiles = tiles or Tiles()
     kernel = paired_kernel(interface, codelet, tiles)
     if kernel is None:
-        return _text(name, interface, _BY_THE_CODE_GENERATOR, "", _lowered(interface, codelet, tiles))
+        return Function(name, _BY_THE_CODE_GENERATOR, _text(name, interface, "", _lowered(interface, codelet, tiles)))
     counts = zip("xyz", (*kernel.workgroups, 1), strict=True)
-    return _text(
-        name,
-        interface,
-        "\n".join(f"%{dimension} = arith.constant {count} : index" for dimension, count in counts),
-        _AS_IT_IS,
-        kernel.lines,
-    )
+    workgroups = "\n".join(f"%{dimension} = arith.constant {count} : index" for dimension, count in counts)
+    return Function(name, workgroups, _text(name, interface, _AS_IT_IS, kernel.lines))
 
 
-def _text(name: str, interface: Interface, workgroups: str, attributes: str, lines: Sequence[str]) -> str:
-    """`workgroups` computes how many there are in each dimension, `lines` are what one of them does."""
+def _text(name: str, interface: Interface, attributes: str, lines: Sequence[str]) -> str:
+    """`lines` are what one workgroup does."""
     bindings = range(len(interface.bindings))
     arguments = [f"%b{i}: !stream.binding {{stream.alignment = {ALIGNMENT} : index}}" for i in bindings]
     arguments += [f"%passed{i}: i32" for i in range(len(interface.places))]
     body = "\n".join(lines)
-    return f"""stream.executable private @{name} {{
-stream.executable.export public @{name} workgroups() -> (index, index, index) {{
-  {workgroups}
+    return f"func.func @{name}({', '.join(arguments)}) {attributes}{{\n{body}\nreturn\n}}\n"
+
+
+def emit_executable(name: str, functions: Sequence[Function]) -> str:
+    """The text of an executable that holds functions."""
+    exports = "".join(
+        f"""stream.executable.export public @{function.name} workgroups() -> (index, index, index) {{
+  {function.workgroups}
   stream.return %x, %y, %z : index, index, index
 }}
-builtin.module {{
-func.func @{name}({", ".join(arguments)}) {attributes}{{
-{body}
-return
-}}
-}}
-}}
 """
+        for function in functions
+    )
+    bodies = "".join(function.text for function in functions)
+    return f"stream.executable private @{name} {{\n{exports}builtin.module {{\n{bodies}}}\n}}\n"
 
 
 def _lowered(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> list[str]:

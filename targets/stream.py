@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from iree.compiler import ir
-from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
@@ -16,9 +15,9 @@ from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.planning.border import border_runs
-from pyipu.passes.planning.region import Region
 from pyipu.targets.binding import Interface, accesses
-from pyipu.targets.executable import emit_executable
+from pyipu.targets.copying import distance, moves, region_of
+from pyipu.targets.executable import Function, emit_executable, emit_function
 
 _ON = "on(#hal.device.affinity<@dev>)"
 _EXTERNAL = "!stream.resource<external>"
@@ -38,14 +37,15 @@ def emit_module(
     input_names: Sequence[str] = (),
     poison: bool = False,
     tiles: Tiles | None = None,
+    together: int | None = None,
 ) -> str:
     """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
 
     `input_names` stand in the error that a caller with a wrong shape gets from IREE. With `poison` every call begins by
     writing NaN all over the arena and the results, so that a read of unwritten memory shows. `tiles` says how codelets
-    are tiled; by default IREE decides.
+    are tiled; by default IREE decides. About `together` of them share an executable; by default each has its own.
     """
-    program = Program.read(main_function(module), input_names)
+    program = Program.read(module, input_names, together)
     parts = [_executables(module, program, tiles), _parameters(program), _main(program, poison)]
     body = "\n".join(part for part in parts if part)
     return (
@@ -75,13 +75,17 @@ class Program:
     returned: list[ir.Value]
     arena_bytes: int
     interfaces: dict[str, Interface]
-    """How each executable is called, by name; the vertices that share it are equal in all else it is compiled for."""
+    """How each function is called, by name; the vertices that share it are equal in all else it is compiled for."""
+    executables: dict[str, str]
+    """The executable that holds each function; other names are those of vertices that commands copy."""
 
     @staticmethod
-    def read(main: func.FuncOp, input_names: Sequence[str]) -> Program:
+    def read(module: ir.Module, input_names: Sequence[str], together: int | None = None) -> Program:
+        main = main_function(module)
         block = main.regions[0].blocks[0]
         ops = list(ipu_ops(block))
         arena = ir.IntegerAttr(main.attributes["ipu.arena_bytes"]).value
+        sharing = _sharing(dispatched(module))
         return Program(
             list(block.arguments),
             list(input_names) or [f"input {i}" for i in range(len(block.arguments))],
@@ -89,7 +93,8 @@ class Program:
             [op for op in ops if isinstance(op, Border | Execute)],
             list(block.operations[len(block.operations) - 1].operands),
             arena,
-            {name: Interface.of(sharing) for name, sharing in _sharing(ops).items()},
+            {name: Interface.of(vertices) for name, vertices in sharing.items()},
+            _executables_of(list(sharing), together),
         )
 
     def resources(self) -> dict[ir.Value, Resource]:
@@ -109,16 +114,30 @@ class Program:
         return Resource("%arena", "%m", _TRANSIENT, self.arena_bytes)
 
 
-def _sharing(ops: Sequence[Op]) -> dict[str, list[Execute]]:
-    """The placed vertices by the name of their executable."""
+def dispatched(module: ir.Module) -> list[Execute]:
+    """The placed vertices that run code, in order; a command does what the others do."""
+    bodies, ops = codelets(module), ipu_ops(main_function(module).regions[0].blocks[0])
+    return [op for op in ops if isinstance(op, Execute) and not moves(op, bodies)]
+
+
+def _sharing(ops: Sequence[Execute]) -> dict[str, list[Execute]]:
+    """Placed vertices by the name of the function that they share."""
     found: dict[str, list[Execute]] = {}
-    for op in (op for op in ops if isinstance(op, Execute)):
-        found.setdefault(_executable(op), []).append(op)
+    for op in ops:
+        found.setdefault(_function(op), []).append(op)
     return found
 
 
-def _executable(op: Execute) -> str:
+def _function(op: Execute) -> str:
     return op.executable or op.codelet
+
+
+def _executables_of(functions: Sequence[str], together: int | None) -> dict[str, str]:
+    """As few executables as hold so many functions each; what runs in a row lies in one, which loads less code."""
+    if together is None:
+        return {function: function for function in functions}
+    count = -(-len(functions) // together)
+    return {function: f"codelets_{number * count // len(functions)}" for number, function in enumerate(functions)}
 
 
 def _base(reference: ir.Value) -> ir.Value:
@@ -127,10 +146,11 @@ def _base(reference: ir.Value) -> ir.Value:
 
 def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
     bodies = codelets(module)
-    return "".join(
-        emit_executable(name, interface, bodies[interface.vertex.codelet], tiles)
-        for name, interface in program.interfaces.items()
-    )
+    held: dict[str, list[Function]] = {}
+    for name, interface in program.interfaces.items():
+        function = emit_function(name, interface, bodies[interface.vertex.codelet], tiles)
+        held.setdefault(program.executables[name], []).append(function)
+    return "".join(emit_executable(name, functions) for name, functions in held.items())
 
 
 def _parameters(program: Program) -> str:
@@ -177,7 +197,7 @@ def _main(program: Program, poison: bool) -> str:
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
     patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
     patterns |= {_POISON} if poison else set()
-    patterns |= {(number, "i32") for op in program.steps if isinstance(op, Execute) for number in _passed(op, program)}
+    patterns |= {(number, "i32") for op in program.steps for number in _passed(op, program)}
     head += [f"%{type_}_{bits} = arith.constant {bits} : {type_}" for bits, type_ in sorted(patterns)]
     body = "\n".join([*head, *lines])
     return f"util.func public @main({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
@@ -187,9 +207,14 @@ def _numbers(program: Program, resources: dict[ir.Value, Resource]) -> set[int]:
     """Every size and offset that the function mentions."""
     numbers = {0, program.arena_bytes} | {resource.size for resource in resources.values()}
     for op in program.steps:
-        ranges = _border_ranges(op) if isinstance(op, Border) else [_range(value) for value in op.operands]
-        numbers.update(number for pair in ranges for number in pair)
+        numbers.update(number for pair in _ranges(op, program) for number in pair)
     return numbers | {size for value in program.arguments for size in tensor_of(value).shape}
+
+
+def _ranges(op: Op, program: Program) -> list[tuple[int, int]]:
+    if isinstance(op, Border):
+        return _border_ranges(op)
+    return [_range(value) if _function(op) in program.executables else _piece(value) for value in op.operands]
 
 
 def _range(value: ir.Value) -> tuple[int, int]:
@@ -200,6 +225,11 @@ def _range(value: ir.Value) -> tuple[int, int]:
     base = owner.operands[0].owner
     offset = (base.offset or 0) if isinstance(base, Allocate) else 0
     return offset + owner.start, tensor_of(value).with_shape(owner.whole).bytes
+
+
+def _piece(value: ir.Value) -> tuple[int, int]:
+    """Byte offset in its resource, and length, of a reference that is one piece of memory."""
+    return _range(value)[0] + (distance(value) or 0), tensor_of(value).bytes
 
 
 def _imports(program: Program) -> Iterator[str]:
@@ -254,16 +284,30 @@ def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> l
     if isinstance(op, Border):
         return _border(op, program, resources)
     assert isinstance(op, Execute)
+    if _function(op) not in program.executables:
+        return [_copy(op, program, resources)]
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
     operands = [f"{letters[access]} {_bound(value, program, resources)}" for value, access in accesses(op).items()]
-    name, passed = _executable(op), _passed(op, program)
+    name, passed = _function(op), _passed(op, program)
     listed = ", ".join(f"%i32_{offset}" for offset in passed)
     arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""
-    return [f"stream.cmd.dispatch @{name}::@{name}{arguments} {{", ",\n".join(operands), "}"]
+    where = f"@{program.executables[name]}::@{name}"
+    return [f"stream.cmd.dispatch {where}{arguments} {{", ",\n".join(operands), "}"]
 
 
-def _passed(op: Execute, program: Program) -> list[int]:
-    return program.interfaces[_executable(op)].arguments(op)
+def _copy(op: Execute, program: Program, resources: dict[ir.Value, Resource]) -> str:
+    source, target = (resources.get(_base(value), program.arena) for value in op.operands)
+    (begin, length), (place, _) = map(_piece, op.operands)
+    return (
+        f"stream.cmd.copy {source.inner}[%n{begin}], {target.inner}[%n{place}], %n{length} : "
+        f"{source.lifetime}{{%n{source.size}}} -> {target.lifetime}{{%n{target.size}}}"
+    )
+
+
+def _passed(op: Op, program: Program) -> list[int]:
+    """What a dispatch passes; nothing for what is no dispatch."""
+    interface = program.interfaces.get(_function(op)) if isinstance(op, Execute) else None
+    return interface.arguments(op) if interface else []
 
 
 def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource]) -> str:
@@ -291,15 +335,10 @@ def _border_ranges(op: Border) -> list[tuple[int, int]]:
     base, all_bytes = _range(padded)
     itemsize = tensor_of(padded).numpy_dtype.itemsize
     start = padded.owner.start
-    runs = border_runs(_region(padded), _region(inside))
+    runs = border_runs(region_of(padded), region_of(inside))
     if len(runs) > MOST_RUNS:
         return [(base, all_bytes)]
     return [(base - start + run.offset * itemsize, run.length * itemsize) for run in runs]
-
-
-def _region(reference: ir.Value) -> Region:
-    view, tensor = reference.owner, tensor_of(reference)
-    return Region(view.start // tensor.numpy_dtype.itemsize, view.whole, view.offsets, tensor.shape, view.strides)
 
 
 def _pattern(number: float, tensor: Tensor) -> tuple[int, str]:

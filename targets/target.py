@@ -123,6 +123,8 @@ class Target:
     """How codelets are tiled; by default IREE decides."""
     precisions: tuple[tuple[str, str], ...] = ()
     """What products may be multiplied in besides the model's types, each with the processor's feature for it."""
+    codelets_together: int | None = None
+    """So many codelets become one piece of machine code, and pieces are made side by side; by default all are one."""
 
     @property
     def flags(self) -> tuple[str, ...]:

@@ -43,12 +43,13 @@ class Region:
         """
         if self.is_whole:
             return replace(Region.all_of(shape), start=self.start)
-        distance = self._distance()
+        distance = self.distance
         if distance is None or distance % granularity:
             return None
         return replace(Region.all_of(shape), start=self.start + distance)
 
-    def _distance(self) -> int | None:
+    @property
+    def distance(self) -> int | None:
         """Elements of `whole` in front of the region if it is one piece of memory, else None."""
         if any(stride != 1 for stride, size in zip(self.strides, self.sizes, strict=True) if size > 1):
             return None

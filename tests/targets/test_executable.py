@@ -15,7 +15,7 @@ from pyipu.dialect.types import Tensor
 from pyipu.passes.functions import codelets
 from pyipu.passes.verifier import all_ops
 from pyipu.targets.binding import Binding, Interface
-from pyipu.targets.executable import emit_executable
+from pyipu.targets.executable import emit_function
 from tests.passes.graphs import parsed, run
 
 STAGES = "ipu-pack,ipu-fuse,ipu-inplace,ipu-allocate,ipu-outline"
@@ -63,13 +63,13 @@ def test_all_of_a_buffer_has_any_shape() -> None:
     assert found is not None and found.whole == (3, 1, 2)
 
 
-def executables(text: str) -> list[str]:
+def functions(text: str) -> list[str]:
     module, session = parsed(text)
     for op in (op for op in all_ops(module) if isinstance(op, Op)):
         complete(op)
     run(module, session, STAGES)
     placed = [op for op in all_ops(module) if isinstance(op, Execute)]
-    return [emit_executable(op.codelet, Interface.of([op]), codelets(module)[op.codelet]) for op in placed]
+    return [emit_function(op.codelet, Interface.of([op]), codelets(module)[op.codelet]).text for op in placed]
 
 
 def stored_types(text: str) -> list[str]:
@@ -93,13 +93,13 @@ def concatenated(other: int) -> str:
 
 
 def test_an_epilogue_runs_in_the_loops_of_its_matmul(context: ir.Context) -> None:
-    matmul = next(text for text in executables(concatenated(96)) if "@packed_matmul" in text)
+    matmul = next(text for text in functions(concatenated(96)) if "@packed_matmul" in text)
     assert stored_types(matmul) == ["4x4x2x32xf32"]
     assert "tensor<writeonly:tensor<1x4x4x5x32xf32>>" in matmul
     assert "collapse_shape" not in matmul.split("dispatch.tensor.store")[1]
 
 
 def test_a_place_that_blocks_do_not_divide_is_stored_without_them(context: ir.Context) -> None:
-    matmul = next(text for text in executables(concatenated(37)) if "@packed_matmul" in text)
+    matmul = next(text for text in functions(concatenated(37)) if "@packed_matmul" in text)
     assert stored_types(matmul) == ["4x4x64xf32"]
     assert "tensor.collapse_shape" in matmul

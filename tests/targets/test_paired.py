@@ -12,7 +12,7 @@ from pyipu.dialect.tiles import Tiles
 from pyipu.passes.functions import codelets
 from pyipu.passes.verifier import all_ops
 from pyipu.targets.binding import Interface
-from pyipu.targets.executable import emit_executable
+from pyipu.targets.executable import emit_function
 from pyipu.targets.tiles import Processor
 from tests.passes.graphs import parsed, run
 
@@ -35,7 +35,7 @@ def product(columns: int, filters: int, stride: int, tiles: Tiles) -> str:
         complete(op)
     run(module, session, STAGES)
     last = [op for op in all_ops(module) if isinstance(op, Execute)][-1]
-    return emit_executable(last.codelet, Interface.of([last]), codelets(module)[last.codelet], tiles)
+    return emit_function(last.codelet, Interface.of([last]), codelets(module)[last.codelet], tiles).text
 
 
 def test_the_sums_of_a_tile_stay_in_registers(context: ir.Context) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
@@ -94,9 +94,9 @@ def sample(shape: tuple[int, ...]) -> np.ndarray:
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS.keys())
 def test_one_executable_is_told_the_offsets(network: Network) -> None:
     lowered = lower(network.model(), targets.get("cpu"))
-    executables = lowered.stream.split("stream.executable private")[1:]
-    assert tuple(len(re.findall(r"%passed\d: i32", text)) for text in executables) == network.arguments
-    assert len(vertices(lowered.module)) > len(executables)
+    functions = re.findall(r"func\.func @.*", lowered.stream)
+    assert tuple(len(re.findall(r"%passed\d: i32", head)) for head in functions) == network.arguments
+    assert len(vertices(lowered.module)) > len(functions)
 
 
 @pytest.mark.parametrize("target", ["cpu", "vulkan"])
@@ -108,4 +108,25 @@ def test_each_vertex_runs_at_its_own_place(network: Network, target: str) -> Non
     except TargetError as problem:
         skip_unless_ci(problem)
     for here, there in zip(found if isinstance(found, tuple) else [found], network.expected(x), strict=True):
+        np.testing.assert_allclose(here, there, rtol=1e-5)
+
+
+THREE_CODELETS = Network(
+    """(float[6, 8] x) => (float[6, 8] a, float[6, 8] b, float[8, 6] c) {
+        a = Softmax<axis=0>(x)
+        b = Softmax<axis=1>(x)
+        c = Transpose<perm=[1, 0]>(x) }""",
+    (6, 8),
+    lambda x: [softmax(x, 0), softmax(x, 1), x.T],
+    (0, 0, 0),
+)
+
+
+@pytest.mark.parametrize(("together", "executables"), [(None, 3), (1, 3), (2, 2), (32, 1)])
+def test_codelets_share_few_executables(together: int | None, executables: int) -> None:
+    target = replace(targets.get("cpu"), codelets_together=together)
+    x = sample(THREE_CODELETS.shape)
+    assert lower(THREE_CODELETS.model(), target).stream.count("stream.executable private") == executables
+    found = pyipu.compile(THREE_CODELETS.model(), target)(x)
+    for here, there in zip(found, THREE_CODELETS.expected(x), strict=True):
         np.testing.assert_allclose(here, there, rtol=1e-5)
