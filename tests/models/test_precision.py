@@ -25,6 +25,10 @@ __all__ = ["network"]
 TOLERANCE = 1e-1
 """The largest error against fp32, relative to the largest element: some 4 times of what is seen."""
 
+ONE_PLACE = 2**-8
+"""bf16 has 8 significant bits: a sum between two numbers may be rounded to either; zeros are as exact as in fp32."""
+
+# No package brings these instructions to a processor; what is emitted for it is tested without one in test_paired.py.
 WITH_BF16 = pytest.mark.skipif(
     "+avx512bf16" not in device_attribute(targets.get("cpu")), reason="this processor has no AVX512-BF16"
 )
@@ -107,7 +111,7 @@ def test_sums_are_those_of_rounded_operands(case: Case) -> None:
     model = case.model()
     assert "dpbf16ps" in lower(model, targets.get("cpu"), precision="bf16").stream
     found, expected = pyipu.compile(model, threads=2, precision="bf16")(case.data), case.expected()
-    np.testing.assert_allclose(found, expected, rtol=2**-7, atol=2**-7 * np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=ONE_PLACE, atol=1e-6 * np.abs(expected).max())
 
 
 EPILOGUES = {
@@ -136,7 +140,7 @@ def test_what_follows_runs_on_the_sums(name: str) -> None:
     assert len(vertices(lowered.module)) == len(["absolute", "transpose", "sums", "transpose"])
     expected = meaning(np.einsum("fc,ncyx->nfyx", _rounded(case.weights)[:, :, 0, 0], _rounded(np.abs(case.data))))
     found = pyipu.compile(model, threads=1, precision="bf16")(case.data)
-    np.testing.assert_allclose(found, expected, rtol=2**-7, atol=2**-7 * np.abs(expected).max())
+    np.testing.assert_allclose(found, expected, rtol=ONE_PLACE, atol=1e-6 * np.abs(expected).max())
 
 
 @WITH_BF16

@@ -67,7 +67,8 @@ def test_a_second_compilation_for_a_budget_plans_nothing(weight: float, emitted:
     found = [pyipu.compile(convolution(weight), memory_budget="min") for weight in (1.0, weight)]
     assert len(emitted) == 1
     x = np.ones((1, 32, 16, 16), np.float32)
-    np.testing.assert_allclose(found[1](x), weight * found[0](x), rtol=1e-4)
+    # All weights are three times as large: equal, but for the last bit of fp32 sums.
+    np.testing.assert_allclose(found[1](x), weight * found[0](x), rtol=1e-6)
 
 
 def test_weights_are_those_of_the_model(emitted: list[str]) -> None:

@@ -14,7 +14,9 @@ from tests.stream_modules import affine
 
 pytestmark = [
     pytest.mark.xdist_group("call"),
-    pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="only Linux has such policies"),
+    pytest.mark.skipif(
+        not hasattr(os, "SCHED_BATCH"), reason="SCHED_BATCH is a policy of Linux; elsewhere there is nothing to set"
+    ),
 ]
 
 
