@@ -60,15 +60,15 @@ def _members(module: ir.Module, bodies: Mapping[str, func.FuncOp]) -> list[Membe
         if found is None:
             runs.append([])
             continue
-        if _turns_rows(op, found, {one.results[0] for one, _ in runs[-1]}):
+        if _reads_otherwise(op, found, {one.results[0] for one, _ in runs[-1]}):
             runs.append([])
         runs[-1].append((op, found))
     return runs
 
 
-def _turns_rows(op: Op, found: Dependence, inside: set[ir.Value]) -> bool:
-    """The op reads a tensor of the run along another dimension than its rows."""
-    return any(rows.axis != 1 and op.operands[i] in inside for i, rows in found.items())
+def _reads_otherwise(op: Op, found: Dependence, inside: set[ir.Value]) -> bool:
+    """The op reads a tensor of the run as a whole, or along another dimension than its rows."""
+    return any(value in inside and (i not in found or found[i].axis != 1) for i, value in enumerate(op.operands))
 
 
 def _run(members: Members, bodies: Mapping[str, func.FuncOp]) -> Run:

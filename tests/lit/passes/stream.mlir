@@ -85,3 +85,15 @@ func.func @main(%x: tensor<1x30x6x8xf32>) -> tensor<1x26x4x8xf32> {
   %2 = "ipu.winograd_output"(%1) {crop = array<i64: 2, 0>, size = 4 : i64} : (tensor<1x7x36x1x8xf32>) -> tensor<1x26x4x8xf32>
   return %2 : tensor<1x26x4x8xf32>
 }
+
+// -----
+
+// What is read as a whole is computed before the strips that read it, though it has rows, too.
+// CHECK: %[[WHOLE:.*]] = "ipu.vertex"(%arg1) {codelet = @softmax_0,
+// CHECK: "ipu.vertex"({{.*}}%[[WHOLE]]{{.*}}) {codelet = @add_1_strip
+func.func @main(%x: tensor<1x32x2x8x4xf32>, %y: tensor<1x8x4xf32>) -> tensor<1x30x2x8x4xf32> {
+  %0 = "ipu.softmax"(%y) {axis = 2 : i64} : (tensor<1x8x4xf32>) -> tensor<1x8x4xf32>
+  %1 = "ipu.add"(%x, %0) : (tensor<1x32x2x8x4xf32>, tensor<1x8x4xf32>) -> tensor<1x32x2x8x4xf32>
+  %2 = "ipu.max_pool"(%1) {window = array<i64: 3, 1, 1>, strides = array<i64: 1, 1, 1>, dilations = array<i64: 1, 1, 1>} : (tensor<1x32x2x8x4xf32>) -> tensor<1x30x2x8x4xf32>
+  return %2 : tensor<1x30x2x8x4xf32>
+}
