@@ -205,5 +205,5 @@ def contraction(
 
 
 def multiply_add(scalars: Scalars, a: Scalar, b: Scalar, accumulator: Scalar) -> Scalar:
-    """One term of a sum of products."""
-    return scalars.add(accumulator, scalars.multiply(a, b))
+    """One term of a sum of products, which may be in a wider type."""
+    return scalars.add(accumulator, scalars.multiply(*(scalars.cast(one, accumulator.dtype) for one in (a, b))))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
-from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.linear import multiply_add
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.windows import window_positions, windows_of
 from pyipu.dialect.writer import CodeletWriter, Map, Value, identity_map
@@ -80,7 +80,7 @@ class PairedConv(Op, mnemonic="paired_conv"):
         total = writer.generic(
             *_operands(writer, split, grouped, tensor, strides, dilations),
             ["parallel"] * tensor.rank + ["reduction"] * (len(strides) + 2),
-            _multiply_add,
+            multiply_add,
             squeeze=False,
         )
         return writer.folded(total, (*((size,) for size in result.shape[:-1]), tensor.shape[-3:]))
@@ -104,11 +104,6 @@ def _operands(
     places = [f"{pixel} * {stride} + {step} * {dilation}" for pixel, stride, step, dilation in steps]
     source: Map = [*(pixels[:1] if window else pixels), *places, group, pair, one]
     return [(input, source), (weights, [group, block, *window, pair, column, one])], (writer.accumulator(result), loops)
-
-
-def _multiply_add(scalars: Scalars, a: Scalar, b: Scalar, total: Scalar) -> Scalar:
-    """One term of a sum in a wider type."""
-    return scalars.add(total, scalars.multiply(scalars.cast(a, total.dtype), scalars.cast(b, total.dtype)))
 
 
 def paired(weights: np.ndarray, columns: int) -> np.ndarray:
