@@ -105,15 +105,17 @@ class View(Op, mnemonic="view"):
 class Border(Op, mnemonic="border"):
     """Writes `value` around the inside of a padded tensor, before anything is written to the inside.
 
-    `padded` and `inside` are views of one buffer. What the inside holds afterwards is not defined.
+    `padded` and `inside` are views of one buffer. Where the border is in very many pieces and `padded` is the whole
+    tensor, what the inside holds afterwards is not defined. `wave` is as for `ipu.execute`.
     """
 
     value: float
+    wave: int | None = None
     pure = False
     has_result = False
 
     @staticmethod
-    def infer(padded: Ref, inside: Ref, *, value: float) -> tuple[Type, ...]:
+    def infer(padded: Ref, inside: Ref, *, value: float, wave: int | None) -> tuple[Type, ...]:
         fits = all(a <= b for a, b in zip(inside.tensor.shape, padded.tensor.shape, strict=True))
         require(fits, f"cannot have {inside.tensor} inside of {padded.tensor}")
         return ()
@@ -124,16 +126,20 @@ class Execute(Op, mnemonic="execute"):
 
     The last `writes` operands are written, the others read. A reference that is both is updated in place.
     `executable` names the compiled function, shared by all placed vertices with equal codelet and equal layout; offsets
-    may differ.
+    may differ. What has the same number `wave` runs side by side, and waves run one after the other; without them
+    everything runs in the order in which it stands.
     """
 
     codelet: Symbol
     writes: int
     executable: str | None = None
+    wave: int | None = None
     pure = False
     has_result = False
 
     @staticmethod
-    def infer(*references: Ref, codelet: Symbol, writes: int, executable: str | None) -> tuple[Type, ...]:
+    def infer(
+        *references: Ref, codelet: Symbol, writes: int, executable: str | None, wave: int | None
+    ) -> tuple[Type, ...]:
         require(0 < writes <= len(references), f"cannot write {writes} of {len(references)} references")
         return ()

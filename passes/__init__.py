@@ -17,11 +17,12 @@ from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
 from pyipu.passes.unroll import Unroll
+from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
 _GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd]
 _VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
-_PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline]
+_PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline, Waves]
 
 PASSES: dict[str, type[Pass]] = {one.NAME: one for one in (*_GRAPH, *_VERTICES, *_ORDERED, *_PLACED)}

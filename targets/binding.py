@@ -12,6 +12,7 @@ from iree.compiler import ir
 from pyipu.dialect.program import Execute, View
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.dialect.writer import Shape, signless
+from pyipu.passes.references import accesses
 
 
 @dataclass(frozen=True)
@@ -131,16 +132,6 @@ def joined(groups: Iterable[Iterable[Item]]) -> tuple[Item, ...]:
 def stored(tensor: Tensor) -> str:
     """The type in memory: a truth value takes one byte."""
     return signless(tensor.with_dtype("i8") if tensor.dtype == "i1" else tensor)
-
-
-def accesses(op: Execute) -> dict[ir.Value, str]:
-    """The distinct references of a placed vertex: `readonly`, `writeonly` or `readwrite`."""
-    values, writes = list(op.operands), op.writes
-    read, written = set(values[:-writes]), set(values[-writes:])
-    return {
-        value: "readonly" if value not in written else "readwrite" if value in read else "writeonly"
-        for value in dict.fromkeys(values)
-    }
 
 
 def _binding(value: ir.Value, access: str) -> Binding:

@@ -9,14 +9,14 @@ import numpy as np
 from iree.compiler import ir
 
 from pyipu.dialect.definition import Op, ipu_ops
-from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
+from pyipu.dialect.program import Border, Execute, Parameter
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets, main_function
-from pyipu.passes.planning.border import border_runs
-from pyipu.targets.binding import Interface, accesses
-from pyipu.targets.copying import distance, moves, region_of
+from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, distance
+from pyipu.targets.binding import Interface
+from pyipu.targets.copying import moves
 from pyipu.targets.executable import Function, emit_executable, emit_function
 
 _ON = "on(#hal.device.affinity<@dev>)"
@@ -26,9 +26,6 @@ _CONSTANT = "!stream.resource<constant>"
 
 _POISON = (0xFF, "i8")
 """All bits set is NaN in every floating-point type."""
-
-MOST_RUNS = 1024
-"""A border in more pieces than this is written by filling the whole tensor: each piece costs a command."""
 
 
 def emit_module(
@@ -71,7 +68,7 @@ class Program:
     arguments: list[ir.Value]
     argument_names: list[str]
     parameters: list[Parameter]
-    steps: list[Op]
+    steps: list[Border | Execute]
     returned: list[ir.Value]
     arena_bytes: int
     interfaces: dict[str, Interface]
@@ -105,7 +102,7 @@ class Program:
         for i, op in enumerate(self.parameters):
             found[op.results[0]] = Resource(f"%parameter{i}", f"%p{i}", _CONSTANT, tensor_of(op.results[0]).bytes)
         for i, value in enumerate(self.returned):
-            base = _base(value)
+            base = base_of(value)
             found[base] = Resource(f"%result{i}", f"%r{i}", _EXTERNAL, base.owner.size)
         return found
 
@@ -138,10 +135,6 @@ def _executables_of(functions: Sequence[str], together: int | None) -> dict[str,
         return {function: function for function in functions}
     count = -(-len(functions) // together)
     return {function: f"codelets_{number * count // len(functions)}" for number, function in enumerate(functions)}
-
-
-def _base(reference: ir.Value) -> ir.Value:
-    return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
 
 
 def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
@@ -183,7 +176,7 @@ def _main(program: Program, poison: bool) -> str:
     arguments = ", ".join(f"%arg{i}: {views}" for i in range(len(program.arguments)))
     results = ", ".join([views] * len(program.returned))
     commands = list(_poison(program, resources)) if poison else []
-    commands += [line for op in program.steps for line in _command(op, program, resources)]
+    commands += [line for wave in _waves(program.steps) for line in _side_by_side(wave, program, resources)]
     lines = [
         *_imports(program),
         *(
@@ -213,23 +206,13 @@ def _numbers(program: Program, resources: dict[ir.Value, Resource]) -> set[int]:
 
 def _ranges(op: Op, program: Program) -> list[tuple[int, int]]:
     if isinstance(op, Border):
-        return _border_ranges(op)
-    return [_range(value) if _function(op) in program.executables else _piece(value) for value in op.operands]
-
-
-def _range(value: ir.Value) -> tuple[int, int]:
-    """Byte offset in its resource, and length, of what a reference binds."""
-    owner = value.owner
-    if not isinstance(owner, View):
-        return 0, tensor_of(value).bytes
-    base = owner.operands[0].owner
-    offset = (base.offset or 0) if isinstance(base, Allocate) else 0
-    return offset + owner.start, tensor_of(value).with_shape(owner.whole).bytes
+        return border_bytes(op)
+    return [bound_bytes(value) if _function(op) in program.executables else _piece(value) for value in op.operands]
 
 
 def _piece(value: ir.Value) -> tuple[int, int]:
     """Byte offset in its resource, and length, of a reference that is one piece of memory."""
-    return _range(value)[0] + (distance(value) or 0), tensor_of(value).bytes
+    return bound_bytes(value)[0] + (distance(value) or 0), tensor_of(value).bytes
 
 
 def _imports(program: Program) -> Iterator[str]:
@@ -249,7 +232,7 @@ def _imports(program: Program) -> Iterator[str]:
 
 
 def _allocated(program: Program, resources: dict[ir.Value, Resource]) -> list[Resource]:
-    results = [resources[_base(value)] for value in program.returned]
+    results = [resources[base_of(value)] for value in program.returned]
     return [*results, program.arena] if program.arena_bytes else results
 
 
@@ -280,23 +263,40 @@ def _poison(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[s
         yield f"stream.cmd.fill %{type_}_{bits}, {range_} : {type_} -> {one.lifetime}{{%n{one.size}}}"
 
 
-def _command(op: Op, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+def _waves(steps: Sequence[Border | Execute]) -> list[list[Border | Execute]]:
+    """What runs side by side; everything by itself where no waves are known."""
+    waves: dict[int, list[Border | Execute]] = {}
+    for number, op in enumerate(steps):
+        waves.setdefault(number if op.wave is None else op.wave, []).append(op)
+    return [waves[number] for number in sorted(waves)]
+
+
+def _side_by_side(wave: Sequence[Border | Execute], program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+    commands = [command for op in wave for command in _commands(op, program, resources)]
+    return ["stream.cmd.concurrent {", *commands, "}"] if len(commands) > 1 else commands
+
+
+def _commands(op: Border | Execute, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
     if isinstance(op, Border):
         return _border(op, program, resources)
-    assert isinstance(op, Execute)
     if _function(op) not in program.executables:
         return [_copy(op, program, resources)]
+    return [_dispatch(op, program, resources)]
+
+
+def _dispatch(op: Execute, program: Program, resources: dict[ir.Value, Resource]) -> str:
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
     operands = [f"{letters[access]} {_bound(value, program, resources)}" for value, access in accesses(op).items()]
     name, passed = _function(op), _passed(op, program)
     listed = ", ".join(f"%i32_{offset}" for offset in passed)
     arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""
     where = f"@{program.executables[name]}::@{name}"
-    return [f"stream.cmd.dispatch {where}{arguments} {{", ",\n".join(operands), "}"]
+    bound = ",\n".join(operands)
+    return f"stream.cmd.dispatch {where}{arguments} {{\n{bound}\n}}"
 
 
 def _copy(op: Execute, program: Program, resources: dict[ir.Value, Resource]) -> str:
-    source, target = (resources.get(_base(value), program.arena) for value in op.operands)
+    source, target = (resources.get(base_of(value), program.arena) for value in op.operands)
     (begin, length), (place, _) = map(_piece, op.operands)
     return (
         f"stream.cmd.copy {source.inner}[%n{begin}], {target.inner}[%n{place}], %n{length} : "
@@ -311,34 +311,20 @@ def _passed(op: Op, program: Program) -> list[int]:
 
 
 def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource]) -> str:
-    resource = resources.get(_base(value), program.arena)
-    offset, length = _range(value)
+    resource = resources.get(base_of(value), program.arena)
+    offset, length = bound_bytes(value)
     return f"{resource.inner}[%n{offset} for %n{length}] : {resource.lifetime}{{%n{resource.size}}}"
 
 
 def _border(op: Border, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
-    """Fills of the border's runs, side by side; the whole tensor at once where the runs are many and short."""
     padded = op.operands[0]
-    tensor, resource = tensor_of(padded), resources.get(_base(padded), program.arena)
+    tensor, resource = tensor_of(padded), resources.get(base_of(padded), program.arena)
     bits, type_ = _pattern(op.value, tensor)
-    fills = [
+    return [
         f"stream.cmd.fill %{type_}_{bits}, {resource.inner}[%n{offset} for %n{length}] : "
         f"{type_} -> {resource.lifetime}{{%n{resource.size}}}"
-        for offset, length in _border_ranges(op)
+        for offset, length in border_bytes(op)
     ]
-    return ["stream.cmd.concurrent {", *fills, "}"] if len(fills) > 1 else fills
-
-
-def _border_ranges(op: Border) -> list[tuple[int, int]]:
-    """Byte offsets in the resource, and lengths."""
-    padded, inside = op.operands
-    base, all_bytes = _range(padded)
-    itemsize = tensor_of(padded).numpy_dtype.itemsize
-    start = padded.owner.start
-    runs = border_runs(region_of(padded), region_of(inside))
-    if len(runs) > MOST_RUNS:
-        return [(base, all_bytes)]
-    return [(base - start + run.offset * itemsize, run.length * itemsize) for run in runs]
 
 
 def _pattern(number: float, tensor: Tensor) -> tuple[int, str]:
@@ -356,7 +342,7 @@ def _exports(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[
             f"{arena.lifetime}{{%n{arena.size}}} => !stream.timepoint"
         )
         done = "%freed"
-    results = [resources[_base(value)] for value in program.returned]
+    results = [resources[base_of(value)] for value in program.returned]
     outers = ", ".join(resource.outer for resource in results)
     types = ", ".join(f"{_EXTERNAL}{{%n{resource.size}}}" for resource in results)
     yield f"%out:{len(results)} = stream.timepoint.await {done} => {outers} : {types}"

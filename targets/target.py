@@ -54,7 +54,7 @@ def planned_stages(
         Stage("account", ",".join(accounts)),
         *([Stage("strips", f"{stream},{schedule},ipu-recompute{{{sharing}}}")] if stream else []),
         Stage("memory", place),
-        Stage("code", "ipu-outline"),
+        Stage("code", "ipu-outline,ipu-waves"),
     )
 
 

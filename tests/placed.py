@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from iree.compiler import ir
-from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
 from pyipu.dialect.types import NUMPY_DTYPES, tensor_of
 from pyipu.passes.functions import codelets, main_function
+from pyipu.passes.references import border_bytes, bound_bytes
 from tests.interpreter import interpret
 
 POISON = 0xFF
@@ -38,12 +38,14 @@ class _Machine:
         block = self.main.regions[0].blocks[0]
         for argument, array in zip(block.arguments, arrays, strict=True):
             self.memory[argument] = _read_only(array)
-        for op in block.operations:
-            if isinstance(op, func.ReturnOp):
-                return [self.memory[value].copy() for value in op.operands]
+        *ops, last = block.operations
+        steps = [op for op in ops if isinstance(op, Border | Execute)]
+        for op in (op for op in ops if op not in steps):
             assert isinstance(op, Op)
             self._step(op)
-        raise AssertionError("the program does not return")
+        for op in _in_waves(steps):
+            self._step(op)
+        return [self.memory[value].copy() for value in last.operands]
 
     def _step(self, op: Op) -> None:
         if isinstance(op, Parameter):
@@ -72,10 +74,12 @@ class _Machine:
         return whole[(*(slice(o, o + (n - 1) * s + 1 if n else o, s) for o, n, s in steps), ...)]
 
     def _border(self, op: Border) -> None:
-        """What the emitter promises at least: the border is written, the inside may be destroyed."""
+        """What the emitter promises at least: the border is written, a border in many pieces destroys the inside."""
         padded, inside = (self.memory[value] for value in op.operands)
+        before = inside.copy()
         padded[...] = op.value
-        inside[...] = np.nan if inside.dtype.kind == "f" else -1
+        destroyed = op.wave is None or border_bytes(op) == [bound_bytes(op.operands[0])]
+        inside[...] = (np.nan if inside.dtype.kind == "f" else -1) if destroyed else before
 
     def _execute(self, op: Execute) -> None:
         values = list(op.operands)
@@ -85,6 +89,13 @@ class _Machine:
         for value, result in zip(values[-op.writes :], results, strict=True):
             assert tuple(result.shape) == tensor_of(value).shape
             self.memory[value][...] = result
+
+
+def _in_waves(steps: list[Border | Execute]) -> list[Border | Execute]:
+    """Wave by wave, each backwards: what stands in it may run in any order."""
+    if any(op.wave is None for op in steps):
+        return steps
+    return sorted(steps[::-1], key=lambda op: op.wave)
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+
+class Runs(NamedTuple):
+    """Elements [begin, end), or, when there is a pitch, a run of elements at the beginning of each pitch of these."""
+
+    begin: int
+    end: int
+    pitch: int = 0
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,22 @@ class Region:
         if distance is None or distance % granularity:
             return None
         return replace(Region.all_of(shape), start=self.start + distance)
+
+    @property
+    def runs(self) -> Runs:
+        """The least range with all elements of the region; the last dimension that it does not fill makes the pitch."""
+        if 0 in self.sizes:
+            return Runs(self.start, self.start)
+        pitches = [math.prod(self.whole[i + 1 :]) for i in range(len(self.whole))]
+        begin = self.start + sum(offset * pitch for offset, pitch in zip(self.offsets, pitches, strict=True))
+        partial = [i for i, size in enumerate(self.sizes) if size != self.whole[i]]
+        if not partial:
+            return Runs(begin, begin + math.prod(self.whole))
+        inner = partial[-1]
+        lengths = [(n - 1) * step * pitch for n, step, pitch in zip(self.sizes, self.strides, pitches, strict=True)]
+        run = lengths[inner] + pitches[inner]
+        outer = sum(lengths[:inner])
+        return Runs(begin, begin + outer + run, *((pitches[inner] * self.whole[inner], run) if outer else ()))
 
     @property
     def distance(self) -> int | None:

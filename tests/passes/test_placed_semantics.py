@@ -15,8 +15,8 @@ from tests.passes.random_graphs import random_module
 from tests.placed import run_placed
 
 PIPELINES = [
-    "ipu-fuse,ipu-stream{peak=1},ipu-schedule,ipu-recompute{peak=1},ipu-inplace,ipu-allocate,ipu-outline",
-    "ipu-fuse,ipu-schedule,ipu-recompute{peak=1},ipu-inplace,ipu-allocate,ipu-outline",
+    "ipu-fuse,ipu-stream{peak=1},ipu-schedule,ipu-recompute{peak=1},ipu-inplace,ipu-allocate,ipu-outline,ipu-waves",
+    "ipu-fuse,ipu-schedule,ipu-recompute{peak=1},ipu-inplace,ipu-allocate,ipu-waves",
     "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-fuse,ipu-inplace{alignment=256},ipu-allocate{alignment=256}",
 ]
 

@@ -93,3 +93,18 @@ def test_strips_of_one_buffer_differ_in_start_and_offset_alone(total, pitch, siz
     one, other = (strip.rebased(granularity) for strip in strips)
     assert one.whole == other.whole
     assert one.whole[1] <= min(size, total) + 2 * granularity
+
+
+@given(st.data())
+def test_runs_hold_all_elements_and_are_tight_in_the_last_partial_dimension(data):
+    shape = data.draw(shapes)
+    region = Region.all_of(shape).slice(*data.draw(slices(shape)))
+    found, elements = region.runs, addresses(region).reshape(-1)
+    assert (found.begin, found.end) == (elements.min(), elements.max() + 1) or region.strides[-1] > 1
+    if found.pitch:
+        assert ((elements - found.begin) % found.pitch < found.run).all()
+
+
+def test_channels_of_an_image_are_runs_at_the_distance_of_its_pixels():
+    channels = Region.all_of((1, 3, 5, 8)).slice((0, 0, 0, 2), (1, 3, 5, 4), (1, 1, 1, 1))
+    assert channels.runs == (2, 2 + 14 * 8 + 4, 8, 4)
