@@ -95,7 +95,7 @@ def _in_waves(steps: list[Border | Execute]) -> list[Border | Execute]:
     """Wave by wave, each backwards: what stands in it may run in any order."""
     if any(op.wave is None for op in steps):
         return steps
-    return sorted(steps[::-1], key=lambda op: op.wave)
+    return [op for _, op in sorted(enumerate(steps), key=lambda pair: (pair[1].wave, -pair[0]))]
 
 
 def _read_only(array: np.ndarray) -> np.ndarray:
