@@ -34,10 +34,10 @@ class StripWriter:
 
     def write(self, stretch: Stretch) -> int:
         """Writes the strips of a stretch and returns in how many steps they run."""
-        assert stretch.pixels is not None
+        assert stretch.width is not None
         self.pieces: dict[int, tuple[ir.Value, int, int]] = {}
         known = {value: self._known(value) for value in range(stretch.first)}
-        plan = plan_stretch(self.run.rows, stretch.first, stretch.end, stretch.pixels, known)
+        plan = plan_stretch(self.run.rows, stretch.first, stretch.end, stretch.width, known)
         with ir.InsertionPoint(self.run.op(stretch.end - 1).operation):
             for action in plan.actions:
                 self._act(action)

@@ -19,7 +19,7 @@ from itertools import product
 
 from pyipu.passes.planning.long_gathers import with_copied_gathers
 from pyipu.passes.planning.row_run import RowRun
-from pyipu.passes.planning.strip_bounds import COPIED_BYTES, PIXELS, WIDE, StripBounds, compute_cost
+from pyipu.passes.planning.strip_bounds import COPIED_BYTES, WIDE, WIDTHS, StripBounds, Width, compute_cost
 from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch, sample_pieces
 
 LONGEST = 48
@@ -34,7 +34,7 @@ BUDGET_PATIENCE = 250_000
 
 @dataclass(frozen=True)
 class Stretch:
-    """Ops [first, end) of the run, whole or in strips of at least `pixels` pixels."""
+    """Ops [first, end) of the run, whole or in strips of some width."""
 
     first: int
     end: int
@@ -42,7 +42,7 @@ class Stretch:
     """Estimated bytes alive at most."""
     cost: float
     """Microseconds that the strips take longer than the whole ops, by estimate."""
-    pixels: int | None = None
+    width: Width | None = None
     pieces_in: bool = False
     """What it reads lies in pieces that are given up one by one."""
     pieces_out: bool = False
@@ -54,19 +54,19 @@ class Stretch:
 
     @property
     def in_strips(self) -> bool:
-        return self.pixels is not None
+        return self.width is not None
 
     @property
     def before(self) -> Boundary:
         """Where it begins, and how narrow the strips are that left the pieces there."""
-        return self.first, self.pixels if self.pieces_in else None
+        return self.first, self.width if self.pieces_in else None
 
     @property
     def behind(self) -> Boundary:
-        return self.end, self.pixels if self.pieces_out else None
+        return self.end, self.width if self.pieces_out else None
 
 
-Boundary = tuple[int, int | None]
+Boundary = tuple[int, Width | None]
 
 
 Cover = tuple[Stretch, ...]
@@ -158,7 +158,7 @@ def _planner(run: RowRun, allowance: float | None) -> _Planner:
 def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
     """All stretches between two cuts, ordered by their end; if `wide`, those that need not wait for weights."""
     cuts = run.cuts
-    widths = [StripBounds(run, pixels) for pixels in PIXELS if pixels >= WIDE or not wide]
+    widths = [StripBounds(run, width) for width in WIDTHS if width.pixels >= WIDE or not wide]
     ends = ((False, False),) if wide else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
         whole, copied = run.whole_peak(cuts[j - 1], cuts[j]), run.copied_bytes(cuts[j - 1], cuts[j])
@@ -167,35 +167,44 @@ def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
             yield from _between(run, first, cuts[j], bounds, ends)
 
 
-Bound = tuple[int, float, int]
-"""Bytes that strips hold between them, their cost in microseconds, and their width in pixels."""
+Bound = tuple[int, float, Width]
+"""Bytes that strips hold between them, their cost in microseconds, and their width."""
 
 
-def _bounds(widths: Sequence[StripBounds], starts: Sequence[int], end: int) -> Iterator[tuple[int, set[Bound]]]:
-    """For each start the strips that differ from the wider ones."""
-    found: dict[int, dict[tuple[int, float], int]] = {first: {} for first in starts if end - first > 1}
+def _bounds(widths: Sequence[StripBounds], starts: Sequence[int], end: int) -> Iterator[tuple[int, list[Bound]]]:
+    """For each start the strips that are worth to be tried."""
+    found: dict[int, dict[tuple[int, float], Width]] = {first: {} for first in starts if end - first > 1}
     for one in (one for one in widths if one.grains[end - 1] < one.run.ops[end - 1].rows.rows):
         windows, costs = one.windows(starts[0], end).tolist(), one.costs(starts[0], end).tolist()
         for first, known in found.items():
-            known.setdefault((windows[first - starts[0]], costs[first - starts[0]]), one.pixels)
-    return ((first, {(*bound, pixels) for bound, pixels in known.items()}) for first, known in found.items())
+            known.setdefault((windows[first - starts[0]], costs[first - starts[0]]), one.width)
+    return ((first, _worth_trying(known)) for first, known in found.items())
+
+
+def _worth_trying(found: dict[tuple[int, float], Width]) -> list[Bound]:
+    """All but strips that hold no less than cheaper ones."""
+    kept: list[Bound] = []
+    for (held, cost), width in sorted(found.items(), key=lambda one: (one[0][1], one[0][0])):
+        if not kept or held < kept[-1][0]:
+            kept.append((held, cost, width))
+    return kept
 
 
 def _between(
-    run: RowRun, first: int, end: int, bounds: set[Bound], ends: Sequence[tuple[bool, bool]]
+    run: RowRun, first: int, end: int, bounds: list[Bound], ends: Sequence[tuple[bool, bool]]
 ) -> Iterator[Stretch]:
     """With what is alive around the stretch: while pieces come in as others go out, the larger of both."""
     stays, dies, made = run.boundary_bytes(first, end)
-    for (held, cost, pixels), (pieces_in, pieces_out) in product(sorted(bounds), ends):
+    for (held, cost, width), (pieces_in, pieces_out) in product(bounds, ends):
         around = max(dies, made) if pieces_in and pieces_out else dies + made
-        yield Stretch(first, end, held + stays + around, cost, pixels, pieces_in, pieces_out)
+        yield Stretch(first, end, held + stays + around, cost, width, pieces_in, pieces_out)
 
 
 def planned(run: RowRun, stretch: Stretch) -> Stretch:
     """The stretch with the peak and the cost of its plan."""
-    assert stretch.pixels is not None
-    known = sample_pieces(run, stretch.first, stretch.pixels if stretch.pieces_in else None)
-    plan = plan_stretch(run, stretch.first, stretch.end, stretch.pixels, known)
+    assert stretch.width is not None
+    known = sample_pieces(run, stretch.first, stretch.width if stretch.pieces_in else None)
+    plan = plan_stretch(run, stretch.first, stretch.end, stretch.width, known)
     peak = plan_peak(run, plan, stretch.first, known, stretch.pieces_in, stretch.pieces_out)
     cost = plan_cost(run, plan, stretch.first, stretch.end)
     return replace(stretch, peak=peak, cost=cost, exact=True, strips=len(plan.actions))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,30 @@ from pyipu.passes.planning.row_strips import RowOp, RowUse, whole_units
 SAMPLES = 96
 """So many states of a chain are looked at."""
 
-PIXELS = (1792, 448, 224, 112, 56, 28, 14, 1)
-"""How wide strips of an op with weights are tried, in pixels."""
-
 WIDE = 56
-"""From this width on strips do not wait for their weights."""
+"""From so many pixels on strips do not wait for their weights."""
 
-DISPATCH = 1.5
+
+class Width(NamedTuple):
+    """Strips have at least so many pixels, as many rows as so many bytes hold, and are at most so many `parts`."""
+
+    pixels: int
+    bytes: int = 0
+    parts: int = 1 << 40
+
+    def rows(self, op: StreamOp) -> int:
+        """How many rows of an op that is, at least one."""
+        return max(1, -(-self.pixels // op.row_pixels), self.bytes // max(op.row_bytes, 1), op.rows.rows // self.parts)
+
+
+WIDTHS = (
+    *(Width(WIDE, parts=parts) for parts in (2, 3, 4, 6, 8, 12, 16)),
+    *(Width(WIDE, size) for size in (2**18, 2**17, 2**16, 2**15)),
+    *(Width(pixels) for pixels in (448, 224, 112, WIDE, 28, 14, 1)),
+)
+"""How wide strips are tried: few parts cost least, equal bytes hold little for what they cost, equal pixels least."""
+
+DISPATCH = 2.0
 """Microseconds that one more dispatch takes on two threads."""
 COPIED_BYTES = 10e3
 """Bytes per microsecond that are copied."""
@@ -36,23 +54,27 @@ CACHED = 2**19
 """Bytes of a result up to which it is still in a cache when the next op reads it."""
 OWN_CACHE = 2**20
 """Bytes of weights up to which they stay in a core's own cache, and are read while it computes."""
+SHARED_BYTES = 65e3
+"""Bytes per microsecond that two cores write to the cache that they share or read from it."""
+SHARED_CACHE = 2**23
+"""Bytes of a result up to which it is still in that cache."""
 MEMORY_BYTES = 30e3
-"""Bytes per microsecond that two cores write to memory or read from it."""
+"""The same of memory."""
 WEIGHT_BYTES = 20e3
 """Bytes of weights per microsecond that two cores read out of their caches."""
 
 
 @dataclass(frozen=True, eq=False)
 class StripBounds:
-    """Bounds for the strips of a run that are at least `pixels` pixels wide."""
+    """Bounds for the strips of a run that are so wide."""
 
     run: RowRun
-    pixels: int
+    width: Width
 
     @cached_property
     def grains(self) -> tuple[int, ...]:
         """For each op, the most rows that are computed at once."""
-        return tuple(grain(op, self.pixels) for op in self.run.ops)
+        return tuple(grain(op, self.width) for op in self.run.ops)
 
     def windows(self, low: int, end: int) -> IntArray:
         """Bytes that the ops from each place in [low, end) on hold between them while everything up to `end` runs."""
@@ -157,11 +179,11 @@ def _computable(op: RowOp, use: RowUse, there: IntArray, rows: int) -> IntArray:
     return np.where(there >= rows, op.rows, np.where(there > 0, reach, 0))
 
 
-def grain(op: StreamOp, pixels: int) -> int:
+def grain(op: StreamOp, width: Width) -> int:
     """Rows of an op that computes, in nearly equal strips; what only moves rows does so for as many as it is asked."""
     if op.role is not Role.COMPUTE:
         return op.rows.rows
-    strips = max(1, op.rows.rows // max(1, -(-pixels // op.row_pixels)))
+    strips = max(1, op.rows.rows // width.rows(op))
     return whole_units(op.rows, -(-op.rows.rows // strips))
 
 
@@ -171,10 +193,16 @@ def compute_cost(op: StreamOp, rows: int) -> float:
         return 0.0
     work = rows * op.row_pixels * op.weight_elements / MULTIPLY_ADDS
     size = rows * op.row_bytes
-    traffic = 2 * size / MEMORY_BYTES if size > CACHED else 0.0
     reading = op.weight_bytes / WEIGHT_BYTES
     waiting = reading if op.weight_bytes > OWN_CACHE * op.weight_parts else 0.0
-    return DISPATCH + max(work, reading) + waiting + traffic
+    return DISPATCH + max(work, reading) + waiting + _traffic(size)
+
+
+def _traffic(size: int) -> float:
+    """Microseconds to write a result and to read it again."""
+    if size <= CACHED:
+        return 0.0
+    return 2 * size / (SHARED_BYTES if size <= SHARED_CACHE else MEMORY_BYTES)
 
 
 def row_ops(run: RowRun, first: int, end: int, grains: Sequence[int]) -> list[RowOp]:

@@ -10,7 +10,16 @@ import numpy as np
 
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import Action, Kind, Part, plan_strips
-from pyipu.passes.planning.strip_bounds import COPIED_BYTES, DISPATCH, WIDE, compute_cost, grain, row_ops, sinks_of
+from pyipu.passes.planning.strip_bounds import (
+    COPIED_BYTES,
+    DISPATCH,
+    WIDE,
+    Width,
+    compute_cost,
+    grain,
+    row_ops,
+    sinks_of,
+)
 
 
 @dataclass(frozen=True)
@@ -23,24 +32,24 @@ class StripPlan:
     steps: int
 
 
-def plan_stretch(run: RowRun, first: int, end: int, pixels: int, known: Mapping[int, Sequence[Part]]) -> StripPlan:
-    """Plans the ops [first, end) in strips of at least `pixels` pixels; `known` are the pieces of earlier values."""
-    grains = [grain(op, pixels) for op in run.ops[:end]]
+def plan_stretch(run: RowRun, first: int, end: int, width: Width, known: Mapping[int, Sequence[Part]]) -> StripPlan:
+    """Plans the ops [first, end) in strips so wide; `known` are the pieces of earlier values."""
+    grains = [grain(op, width) for op in run.ops[:end]]
     sinks = sinks_of(run, first, end)
     steps = -(-run.ops[end - 1].rows.rows // grains[end - 1])
     still_read = [value for value in range(first) if run.last_reads[value] >= end]
-    kept = 1 / 2 if pixels >= WIDE else 0.7
+    kept = 1 / 2 if width.pixels >= WIDE else 0.7
     actions, left = plan_strips(row_ops(run, first, end, grains), known, sinks, steps, still_read, kept)
     return StripPlan(tuple(actions), left, tuple(sinks), steps)
 
 
-def sample_pieces(run: RowRun, first: int, pixels: int | None) -> dict[int, list[Part]]:
-    """Earlier values as a whole, or in pieces as strips of `pixels` pixels leave them."""
+def sample_pieces(run: RowRun, first: int, width: Width | None) -> dict[int, list[Part]]:
+    """Earlier values as a whole, or in pieces as strips so wide leave them."""
     pieces: dict[int, list[Part]] = {}
     number = 0
     for value, op in enumerate(run.ops[:first]):
         rows = op.rows.rows
-        size = rows if pixels is None or value < run.given else min(rows, max(1, -(-pixels // op.row_pixels)))
+        size = rows if width is None or value < run.given else min(rows, width.rows(op))
         bounds = [*range(0, rows, size), rows]
         pieces[value] = [Part(number + i, a, b) for i, (a, b) in enumerate(pairwise(bounds))]
         number += len(bounds) - 1

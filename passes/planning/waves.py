@@ -38,7 +38,8 @@ def wave_numbers(steps: Iterable[Sequence[Access]]) -> list[int]:
     """The wave of each step, from zero on."""
     history = _History()
     waves: list[int] = []
-    for accesses in steps:
+    for step in steps:
+        accesses = [one for one in step if one.begin < one.end]
         waves.append(1 + max((history.last_conflict(one) for one in accesses), default=-1))
         for one in accesses:
             history.add(one, waves[-1])

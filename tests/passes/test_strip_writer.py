@@ -13,6 +13,7 @@ from iree.compiler import ir
 import pyipu.dialect
 from pyipu.passes.manager import verify
 from pyipu.passes.planning.streaming import Stretch
+from pyipu.passes.planning.strip_bounds import Width
 from pyipu.passes.row_runs import row_runs
 from pyipu.passes.session import Session
 from pyipu.passes.strip_writer import StripWriter
@@ -60,14 +61,14 @@ def random_network(draw: Draw) -> str:
 
 def random_cover(draw: Draw, first: int, end: int) -> Iterator[Stretch]:
     """Stretches from `first` to `end`; what is left in pieces is taken by the next one, which is as wide."""
-    pixels = None
+    width = None
     while first < end:
         stop = draw(st.integers(first + 1, end))
-        pieces_in = pixels is not None
-        pixels = pixels or draw(st.sampled_from([None, 3, 6]))
-        pieces_out = pixels is not None and stop < end and draw(st.booleans())
-        yield Stretch(first, stop, 0, 0.0, pixels, pieces_in, pieces_out)
-        first, pixels = stop, pixels if pieces_out else None
+        pieces_in = width is not None
+        width = width or draw(st.sampled_from([None, Width(3), Width(6), Width(1, 256), Width(1, parts=2)]))
+        pieces_out = width is not None and stop < end and draw(st.booleans())
+        yield Stretch(first, stop, 0, 0.0, width, pieces_in, pieces_out)
+        first, width = stop, width if pieces_out else None
 
 
 def run_in_strips(draw: Draw, module: ir.Module) -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from pyipu.passes.planning.row_run import Role, RowRun, StreamOp
 from pyipu.passes.planning.row_strips import RowOp, RowUse
 from pyipu.passes.planning.streaming import Stretch, cheapest_stretches, free_stretches, planned
+from pyipu.passes.planning.strip_bounds import Width, grain
 
 
 def network(blocks, rows=32, row_bytes=64, residual=False, input_bytes=64):
@@ -61,8 +62,8 @@ def test_a_lower_peak_costs_no_less(residual):
 def test_pieces_that_are_given_up_make_room_for_the_result():
     """In and out as a whole are 2 x 8,192 bytes; in pieces the one goes as the other comes."""
     run = network(3, rows=128, residual=True)
-    whole = planned(run, Stretch(4, 7, 0, 0.0, 16))
-    pieces = planned(run, Stretch(4, 7, 0, 0.0, 16, pieces_in=True, pieces_out=True))
+    whole = planned(run, Stretch(4, 7, 0, 0.0, Width(16)))
+    pieces = planned(run, Stretch(4, 7, 0, 0.0, Width(16), pieces_in=True, pieces_out=True))
     assert pieces.peak < 2 * 8192 <= whole.peak
 
 
@@ -72,7 +73,7 @@ def test_an_op_takes_the_bytes_of_a_piece():
     peaks = [
         planned(
             RowRun((given, StreamOp(first, 64), StreamOp(second, 64, takes=takes)), 1, frozenset({2})),
-            Stretch(1, 3, 0, 0.0, 1, pieces_out=True),
+            Stretch(1, 3, 0, 0.0, Width(1), pieces_out=True),
         ).peak
         for takes in ((), (1,))
     ]
@@ -86,3 +87,9 @@ def test_what_is_chosen_is_below_what_was_asked_for_or_the_least(blocks, rows, r
     chosen = cheapest_stretches(run, enough).peak
     least = cheapest_stretches(run, 1).peak
     assert chosen <= max(enough, least)
+
+
+def test_a_width_is_pixels_bytes_and_parts_at_once():
+    op = StreamOp(RowOp(60, (RowUse(0),)), 1000, row_pixels=10)
+    grains = [grain(op, width) for width in (Width(20), Width(20, 5000), Width(20, 5000, 6), Width(1000))]
+    assert grains == [2, 5, 10, 60]
