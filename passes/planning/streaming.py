@@ -163,7 +163,7 @@ def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
     for j in range(1, len(cuts)):
         whole, copied = run.whole_peak(cuts[j - 1], cuts[j]), run.copied_bytes(cuts[j - 1], cuts[j])
         yield Stretch(cuts[j - 1], cuts[j], whole, copied / COPIED_BYTES, exact=True)
-        for first, bounds in _bounds(widths, cuts[max(0, j - LONGEST) : j], cuts[j]):
+        for first, bounds in _bounds(widths, cuts[max(0, j - LONGEST) : j], cuts[j], wide):
             yield from _between(run, first, cuts[j], bounds, ends)
 
 
@@ -171,23 +171,27 @@ Bound = tuple[int, float, Width]
 """Bytes that strips hold between them, their cost in microseconds, and their width."""
 
 
-def _bounds(widths: Sequence[StripBounds], starts: Sequence[int], end: int) -> Iterator[tuple[int, list[Bound]]]:
-    """For each start the strips that are worth to be tried."""
+def _bounds(
+    widths: Sequence[StripBounds], starts: Sequence[int], end: int, wide: bool
+) -> Iterator[tuple[int, list[Bound]]]:
+    """For each start the strips that differ from the wider ones; if `wide`, only those that may pay."""
     found: dict[int, dict[tuple[int, float], Width]] = {first: {} for first in starts if end - first > 1}
     for one in (one for one in widths if one.grains[end - 1] < one.run.ops[end - 1].rows.rows):
         windows, costs = one.windows(starts[0], end).tolist(), one.costs(starts[0], end).tolist()
         for first, known in found.items():
             known.setdefault((windows[first - starts[0]], costs[first - starts[0]]), one.width)
-    return ((first, _worth_trying(known)) for first, known in found.items())
+    for first, known in found.items():
+        bounds = sorted((cost, held, width) for (held, cost), width in known.items())
+        yield first, [(held, cost, width) for cost, held, width in (_holding_less(bounds) if wide else bounds)]
 
 
-def _worth_trying(found: dict[tuple[int, float], Width]) -> list[Bound]:
-    """All but strips that hold no less than cheaper ones."""
-    kept: list[Bound] = []
-    for (held, cost), width in sorted(found.items(), key=lambda one: (one[0][1], one[0][0])):
-        if not kept or held < kept[-1][0]:
-            kept.append((held, cost, width))
-    return kept
+def _holding_less(bounds: Sequence[tuple[float, int, Width]]) -> Iterator[tuple[float, int, Width]]:
+    """All but strips that hold no less than cheaper ones, by their bounds."""
+    least = math.inf
+    for cost, held, width in bounds:
+        if held < least:
+            yield cost, held, width
+        least = min(least, held)
 
 
 def _between(
