@@ -1,6 +1,7 @@
 """Weights: lazy, ordered, and the same after a trip through a file."""
 
 import gc
+import mmap
 import weakref
 
 import iree.runtime
@@ -8,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from pyipu.arrays import ALIGNMENT
+from pyipu.arrays import ALIGNMENT, LARGE_PAGE, address, empty
 from pyipu.errors import Error
 from pyipu.parameters import Parameters
 
@@ -159,6 +160,43 @@ def test_the_index_refers_to_aligned_memory():
     aligned = parameters["w"]
     parameters.index()
     assert parameters["w"] is aligned
+
+
+def large() -> Parameters:
+    parameters = Parameters()
+    parameters.add("a", np.arange(1_000_001, dtype=np.float32))
+    parameters.derive("b", (2, 3), np.int64, lambda: np.arange(6).reshape(2, 3))
+    parameters.add("c", np.arange(500_000, dtype=np.float32)[::-1])
+    return parameters
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_HUGEPAGE"), reason="the system has no large pages")
+def test_what_is_served_lies_side_by_side_in_large_pages():
+    parameters = large()
+    parameters.provider()
+    starts = [address(parameters[name]) for name in "abc"]
+    assert starts[0] % LARGE_PAGE == 0
+    assert [start - starts[0] for start in starts] == [0, 4_000_064, 4_000_128]
+    for name in "abc":
+        np.testing.assert_array_equal(parameters[name], large()[name])
+    moved = parameters["a"]
+    parameters.provider()
+    assert parameters["a"] is moved
+
+
+def test_small_weights_stay_where_they_are():
+    parameters, value = Parameters(), empty((2, 3))
+    parameters.add("a", value)
+    parameters.provider()
+    assert parameters["a"] is value
+
+
+def test_weights_stay_where_they_are_without_large_pages(monkeypatch):
+    monkeypatch.delattr(mmap, "MADV_HUGEPAGE", raising=False)
+    parameters, value = Parameters(), empty((2 * LARGE_PAGE,))
+    parameters.add("a", value)
+    parameters.provider()
+    assert parameters["a"] is value
 
 
 def test_no_parameters_are_parameters_too(tmp_path):
