@@ -16,11 +16,12 @@ from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
+from pyipu.passes.taps import Taps
 from pyipu.passes.unroll import Unroll
 from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd]
+_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd, Taps]
 _VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline, Waves]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from iree.compiler import ir
 
-from pyipu.dialect.elementwise import Add, Multiply
+from pyipu.dialect.elementwise import Multiply
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
-from pyipu.dialect.movement import Interleave, Reshape, Slice, Transpose
+from pyipu.dialect.movement import Interleave, Reshape, Transpose
 from pyipu.dialect.recurrent import GATES, LSTM
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv
@@ -21,6 +19,7 @@ from pyipu.passes.folding import is_known
 from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor
 from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
+from pyipu.passes.rules.packing import packed, reached
 from pyipu.passes.rules.rewriting import (
     Rules,
     apply_rules,
@@ -36,12 +35,6 @@ from pyipu.passes.verifier import all_ops
 
 MOST_GROUPS = 4
 """More groups than this are too small to be convolutions on their own."""
-
-MOST_PIXELS_OF_TAPS = 64
-"""Of more pixels a convolution computes so long that its weights come in time."""
-
-LEAST_OF_A_TAP = 2**20
-"""Multiply-adds of one tap that take several times as long as a dispatch."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +60,7 @@ class Pack(Pass):
                 widen(op, groups, filters, session)
         packing: Rules = {
             Reshape: (_interleaved,),
-            Conv: (_turned, self._pack_pointwise, self._pack_taps),
+            Conv: (_turned, self._pack_pointwise),
             MatMul: (self._pack_matmul,),
             LSTM: (self._pack_recurrence,),
         }
@@ -93,34 +86,19 @@ class Pack(Pass):
         data, weights = op.operands
         if not is_known(weights) or set(shape_of(weights)[:-2]) != {1} or shape_of(weights)[-2] == 1:
             return None
-        packed = self._packed(weights, op.groups, op, session)
-        if packed is None:
+        blocks = packed(weights, op.groups, op, self.block, session)
+        if blocks is None:
             return None
         if self.scales:
-            data, packed = _with_scale_moved(data, packed, session)
-        return build(PackedMatMul, session, _reached(data, op, (0,) * len(op.strides), session), packed)
-
-    def _pack_taps(self, op: Conv, session: Session) -> ir.Value | None:
-        """A convolution of few pixels waits for its weights; as a sum of a product for each tap it reads them in order.
-
-        Each product starts from the sum of those behind it, so the first one runs last and takes the epilogue.
-        """
-        data, weights = op.operands
-        if not is_known(weights) or not _waits_for_weights(op) or not self._columns(weights, 1, op):
-            return None
-        products = []
-        for tap in itertools.product(*map(range, shape_of(weights)[:-2])):
-            matrix = self._packed(_tap_weights(weights, tap, session), 1, op, session)
-            assert matrix is not None
-            products.append(build(PackedMatMul, session, _reached(data, op, tap, session), matrix))
-        return functools.reduce(lambda total, product: build(Add, session, product, total), reversed(products))
+            data, blocks = _with_scale_moved(data, blocks, session)
+        return build(PackedMatMul, session, reached(data, op, (0,) * len(op.strides), session), blocks)
 
     def _pack_matmul(self, op: MatMul, session: Session) -> ir.Value | None:
         data, weights = op.operands
         if not is_known(weights) or len(shape_of(weights)) != 2:
             return None
-        packed = self._packed(weights, 1, op, session)
-        return None if packed is None else build(PackedMatMul, session, data, packed)
+        blocks = packed(weights, 1, op, self.block, session)
+        return None if blocks is None else build(PackedMatMul, session, data, blocks)
 
     def _pack_recurrence(self, op: LSTM, session: Session) -> ir.Value | None:
         """The matrix of each direction, [hidden, 4 * hidden], in blocks of columns that have some of each gate."""
@@ -131,23 +109,8 @@ class Pack(Pass):
             return None
         split = reshaped(weights, (directions, hidden, GATES, hidden // columns, columns), session)
         blocked = transposed(split, (0, 3, 1, 2, 4), session)
-        packed = reshaped(blocked, (directions, hidden // columns, hidden, GATES * columns), session)
-        return build(LSTM, session, gates, packed, *states, **op.values)
-
-    def _packed(self, weights: ir.Value, groups: int, op: Conv | MatMul, session: Session) -> ir.Value | None:
-        """The matrix [K, G * N] in blocks of columns, [G, N / C, K, C]; None when its columns fill no vectors."""
-        depth, filters = shape_of(weights)[-2:]
-        columns = self._columns(weights, groups, op)
-        if not columns:
-            return None
-        split = reshaped(weights, (depth, groups, filters // groups // columns, columns), session)
-        return transposed(split, (1, 2, 0, 3), session)
-
-    def _columns(self, weights: ir.Value, groups: int, op: Conv | MatMul) -> int:
-        """How many columns of a weight matrix are computed together; 0 when they fill no vectors."""
-        pixels = [size for size in shape_of(op.results[0])[:-1] if size != 1]
-        columns = channel_block(shape_of(weights)[-1] // groups, pixels[-1] if pixels else 1, self.block)
-        return columns if result_tensor(op).is_float else 0
+        matrices = reshaped(blocked, (directions, hidden // columns, hidden, GATES * columns), session)
+        return build(LSTM, session, gates, matrices, *states, **op.values)
 
 
 def _interleaved(op: Reshape, session: Session) -> ir.Value | None:
@@ -173,23 +136,23 @@ def _turned(op: Conv, session: Session) -> ir.Value | None:
     return reshaped(turned, result, session)
 
 
-def _with_scale_moved(data: ir.Value, packed: ir.Value, session: Session) -> tuple[ir.Value, ir.Value]:
+def _with_scale_moved(data: ir.Value, blocks: ir.Value, session: Session) -> tuple[ir.Value, ir.Value]:
     """What a computed scale of each channel multiplies, data or weights: whichever has fewer elements.
 
     Squeeze-and-excitation scales all pixels of an image in front of such a product.
     """
     product = producer(data, Multiply)
-    groups, _, channels, _ = shape_of(packed)
+    groups, _, channels, _ = shape_of(blocks)
     scale = None if product is None else _scale_of_channels(product, channels)
-    fewer = tensor_of(packed).elements < tensor_of(data).elements
+    fewer = tensor_of(blocks).elements < tensor_of(data).elements
     if product is None or scale is None or groups > 1 or not fewer or not has_one_use(data):
-        return data, packed
+        return data, blocks
     rest = next(value for value in product.operands if value != scale)
     # Without leading dimensions of size one: these are weights, and no image that could run in strips of rows.
-    matrices = shape_of(packed)[1:] if shape_of(packed)[1] > 1 else shape_of(packed)[2:]
+    matrices = shape_of(blocks)[1:] if shape_of(blocks)[1] > 1 else shape_of(blocks)[2:]
     factor = reshaped(scale, (channels, 1), session)
-    scaled = build(Multiply, session, reshaped(packed, matrices, session), factor)
-    return rest, reshaped(scaled, shape_of(packed), session)
+    scaled = build(Multiply, session, reshaped(blocks, matrices, session), factor)
+    return rest, reshaped(scaled, shape_of(blocks), session)
 
 
 def _scale_of_channels(product: Multiply, channels: int) -> ir.Value | None:
@@ -203,25 +166,3 @@ def _splits(op: Conv) -> bool:
     """A convolution in few groups that have several channels each and a window of several elements."""
     *window, channels, _ = shape_of(op.operands[1])
     return 1 < op.groups <= MOST_GROUPS and channels > 1 and math.prod(window) > 1 and is_known(op.operands[1])
-
-
-def _waits_for_weights(op: Conv) -> bool:
-    """Each weight is read for few pixels, and each tap is worth a dispatch."""
-    *window, channels, filters = shape_of(op.operands[1])
-    pixels = result_tensor(op).elements // filters
-    few = op.groups == 1 and math.prod(window) > 1 and 1 < pixels <= MOST_PIXELS_OF_TAPS
-    return few and pixels * channels * filters >= LEAST_OF_A_TAP
-
-
-def _tap_weights(weights: ir.Value, tap: tuple[int, ...], session: Session) -> ir.Value:
-    ones, matrix = (1,) * len(tap), shape_of(weights)[-2:]
-    return build(Slice, session, weights, offsets=(*tap, 0, 0), sizes=(*ones, *matrix), strides=(*ones, 1, 1))
-
-
-def _reached(data: ir.Value, op: Conv, tap: tuple[int, ...], session: Session) -> ir.Value:
-    """The pixels that one element of the window visits."""
-    offsets = (0, *(place * step for place, step in zip(tap, op.dilations, strict=True)), 0)
-    sizes = (*shape_of(op.results[0])[:-1], shape_of(data)[-1])
-    if sizes == shape_of(data):
-        return data
-    return build(Slice, session, data, offsets=offsets, sizes=sizes, strides=(1, *op.strides, 1))

@@ -185,7 +185,7 @@ class Parameters(Mapping[str, Array]):
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> Parameters:
-        """Opens an .irpa file that `write` made; the values stay in the file, mapped into memory, until they are served.
+        """Opens an .irpa file that `write` made; the values stay in the file, mapped into memory, until served.
 
         Raises:
             Error: the file is missing or damaged.

@@ -39,6 +39,28 @@ def run(module: ir.Module, session: Session, pipeline: str) -> None:
     PassManager(Pipeline.parse(pipeline)).run(module, session)
 
 
+def rewritten(text: str, pipeline: str) -> tuple[ir.Module, Session]:
+    """The module of a text after a pipeline; it must compute what it did before."""
+    module, session = parsed(text)
+    inputs = inputs_of(module)
+    before = interpret(module, session.parameters, inputs)
+    run(module, session, pipeline)
+    after = interpret(module, session.parameters, inputs)
+    for expected, found in zip(before, after, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    return module, session
+
+
+def conv(source: str, weights: str, result: str, strides: str = "1, 1", groups: int = 1, epilogue: str = "") -> str:
+    """A graph of one convolution, and of what follows its result %0 up to %y."""
+    return f"""func.func @main(%x: tensor<{source}>) -> tensor<{result}> {{
+      %w = "ipu.parameter"() {{key = "w"}} : () -> tensor<{weights}>
+      %0 = "ipu.conv"(%x, %w) {{strides = array<i64: {strides}>, dilations = array<i64: 1, 1>, groups = {groups} : i64}}
+        : (tensor<{source}>, tensor<{weights}>) -> tensor<{result}>
+      {epilogue or f'%y = "ipu.relu"(%0) : (tensor<{result}>) -> tensor<{result}>'}
+      return %y : tensor<{result}> }}"""
+
+
 def ops(module: ir.Module) -> list[str]:
     """The names of all ops that compute something, in order, without `ipu.`."""
     names = [op.MNEMONIC for op in all_ops(module) if isinstance(op, Op)]

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from iree.compiler import ir
 
 from pyipu.dialect.linear import PackedMatMul
-from pyipu.dialect.program import Allocate, Execute
+from pyipu.dialect.program import Execute
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
-from tests.passes.graphs import inputs_of, interpret, ops, parsed, run
+from tests.passes.graphs import conv, ops, rewritten, run
 
 
 def packed(text: str) -> tuple[ir.Module, Session]:
-    """The module after the pass; it must compute what it did before."""
-    module, session = parsed(text)
-    inputs = inputs_of(module)
-    before = interpret(module, session.parameters, inputs)
-    run(module, session, "ipu-pack")
-    after = interpret(module, session.parameters, inputs)
-    for expected, found in zip(before, after, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    return module, session
-
-
-def conv(source: str, weights: str, result: str, strides: str = "1, 1", groups: int = 1, epilogue: str = "") -> str:
-    """A graph of one convolution, and of what follows its result %0 up to %y."""
-    return f"""func.func @main(%x: tensor<{source}>) -> tensor<{result}> {{
-      %w = "ipu.parameter"() {{key = "w"}} : () -> tensor<{weights}>
-      %0 = "ipu.conv"(%x, %w) {{strides = array<i64: {strides}>, dilations = array<i64: 1, 1>, groups = {groups} : i64}}
-        : (tensor<{source}>, tensor<{weights}>) -> tensor<{result}>
-      {epilogue or f'%y = "ipu.relu"(%0) : (tensor<{result}>) -> tensor<{result}>'}
-      return %y : tensor<{result}> }}"""
+    return rewritten(text, "ipu-pack")
 
 
 def packed_shapes(module: ir.Module) -> list[tuple[int, ...]]:
@@ -157,45 +138,6 @@ def test_blocks_whose_epilogue_tells_more_apart_than_filters_stay(context: ir.Co
 def test_blocks_of_few_filters_stay(context: ir.Context) -> None:
     module, _ = packed(blocks(1, "1xf32"))
     assert ops(module) == ["einsum", "add", "relu"]
-
-
-FEW_PIXELS = conv("1x9x9x128xf32", "3x3x128x192xf32", "1x7x7x192xf32")
-
-
-@pytest.mark.parametrize(
-    ("source", "weights", "result", "strides", "taps"),
-    [
-        ("1x9x9x128xf32", "3x3x128x192xf32", "1x7x7x192xf32", "1, 1", 9),
-        ("1x15x15x128xf32", "3x3x128x192xf32", "1x7x7x192xf32", "2, 2", 9),
-        ("1x7x13x128xf32", "1x7x128x200xf32", "1x7x7x200xf32", "1, 1", 7),
-    ],
-)
-def test_a_convolution_of_few_pixels_is_a_sum_over_taps(
-    context: ir.Context, source: str, weights: str, result: str, strides: str, taps: int
-) -> None:
-    module, _ = packed(conv(source, weights, result, strides))
-    assert ops(module) == ["slice", "packed_matmul"] * taps + ["add"] * (taps - 1) + ["relu"]
-
-
-def test_the_sums_of_taps_take_no_memory(context: ir.Context) -> None:
-    module, session = packed(FEW_PIXELS)
-    run(module, session, "ipu-fuse,ipu-inplace")
-    placed = list(all_ops(module))
-    assert sum(isinstance(op, Execute) for op in placed) == 9
-    assert sum(isinstance(op, Allocate) for op in placed) == 1
-
-
-@pytest.mark.parametrize(
-    "graph",
-    [
-        conv("1x10x11x128xf32", "3x3x128x192xf32", "1x8x9x192xf32"),
-        conv("1x9x9x32xf32", "3x3x32x64xf32", "1x7x7x64xf32"),
-    ],
-    ids=["many pixels", "small taps"],
-)
-def test_other_convolutions_stay(context: ir.Context, graph: str) -> None:
-    module, _ = packed(graph)
-    assert ops(module) == ["conv", "relu"]
 
 
 def test_what_is_woven_is_written_into_the_padded_tensor(context: ir.Context) -> None:
