@@ -17,6 +17,12 @@ from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor, 
 _ENOUGH_PIXELS = 5
 """So many pixels, times two vectors of columns, hide the latency of a multiplication."""
 
+_FLOAT = 4
+"""Bytes of a number."""
+
+_KEPT = 2**19
+"""Bytes of weights that a workgroup finds in its core's cache when it reads them again."""
+
 _CONVOLUTION, _CONTRACTION = "ConvTileAndDecomposeExpert", "DoubleTilingExpert"
 
 
@@ -121,13 +127,17 @@ class Processor(Tiles):
         return self._distribute(tiles, blocks)
 
     def planes(self, result: Tensor, depth: int) -> str:
-        """Tiles of loops `result`, depth: each workgroup has some planes, whose matrices are read by it alone."""
+        """Tiles of loops `result`, depth: each workgroup has some planes, whose matrices are read by it alone.
+
+        It reads them anew for each row of tiles, so they are few enough for its cache.
+        """
         *outer, planes, pixels, blocks, block = result.shape
         if result.dtype != "f32" or block % LANES:
             return ""
         tile = pixel_tile(pixels, block)
         rows = 2 if tile < _ENOUGH_PIXELS and outer and outer[-1] % 2 == 0 else 1
-        together, columns = self._distribute(planes, blocks)
+        matrices = planes * blocks * depth * block * _FLOAT
+        together, columns = self._distribute(planes, blocks, matrices // _KEPT)
         return Tiling(
             (*outer, together, pixels, columns, 0, 0),
             (*[1] * (len(outer) - 1), *([rows] if outer else []), 1, tile, 1, block, 0),
@@ -148,7 +158,7 @@ class Processor(Tiles):
             count = rows * columns // together
             return round(imbalance(count, self.threads), 2), abs(count - wanted)
 
-        return min(_divisors(columns), key=cost)
+        return min(reversed(_divisors(columns)), key=cost)
 
     def gates(self, result: Tensor, depth: int) -> str:
         """Tiles of loops `result`, depth: one row and all columns of a block, which its workgroup does alone."""
@@ -177,9 +187,12 @@ class Processor(Tiles):
             _CONTRACTION,
         ).attribute
 
-    def _distribute(self, rows: int, blocks: int) -> tuple[int, int]:
-        """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted."""
-        wanted = self.threads * self.workgroups_per_thread
+    def _distribute(self, rows: int, blocks: int, least: int = 0) -> tuple[int, int]:
+        """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted.
+
+        More are wanted where `least` says so.
+        """
+        wanted = max(self.threads * self.workgroups_per_thread, least)
 
         def cost(option: tuple[int, int]) -> tuple[float, int, int]:
             count = (rows // option[0]) * (blocks // option[1])

@@ -90,6 +90,29 @@ def test_interleaving_tiles_divide(outer: list[int], groups: int, elements: int)
     assert not attribute or divide(extents, *tiles(attribute))
 
 
+@given(
+    rows=st.lists(st.integers(2, 30), max_size=2),
+    planes=st.sampled_from([16, 36]),
+    pixels=st.integers(1, 60),
+    blocks=st.integers(1, 32),
+    depth=sizes,
+)
+def test_tiles_of_planes_divide(rows: list[int], planes: int, pixels: int, blocks: int, depth: int) -> None:
+    extents = (*rows, planes, pixels, blocks, 32)
+    attribute = Processor().planes(Tensor(extents, "f32"), depth)
+    assert divide([*extents, depth], *tiles(attribute))
+
+
+def test_a_workgroup_keeps_the_matrices_of_its_planes() -> None:
+    distribution, *_ = tiles(Processor().planes(Tensor((4, 16, 4, 16, 32), "f32"), 512))
+    _, together, _, columns, *_ = distribution
+    assert 4 * together * columns * 512 * 32 == 2**19
+
+
+def test_tiles_of_few_rows_are_shared_out_once() -> None:
+    assert [Processor().tiles_together(rows, 14) for rows in (1, 2, 4)] == [7, 7, 7]
+
+
 def test_a_product_with_one_row_reads_its_weights_in_order() -> None:
     assert tiles(Processor().packed_matmul(Tensor((128, 32), "f32"), 0, 4096)) == ([16, 0, 0], [1, 32, 0], [0, 0, 1])
 
