@@ -31,6 +31,8 @@ TITLES = {
 IN_FLOAT32 = tuple(name for name in TITLES if name != "pyipu-bf16")
 PEAK, PEAK_ORDER = "peak", 1024
 """The engine that multiplies two square matrices of that order, whatever the model is."""
+MEMORY, MEMORY_BYTES = "memory", 2**28
+"""The engine that reads so many bytes, which are more than caches hold, whatever the model is."""
 
 
 class EngineError(RuntimeError):
@@ -119,6 +121,12 @@ def _peak(workload: Workload, threads: int) -> Engine:
     return Engine(lambda inputs: {"product": np.matmul(left, right, out=product)}, 0.0)
 
 
+def _memory(workload: Workload, threads: int) -> Engine:
+    """What the machine can read: the scalar product of a vector with itself in numpy's OpenBLAS."""
+    vector = np.ones(MEMORY_BYTES // 4, np.float32)
+    return Engine(lambda inputs: {"product": np.array(np.dot(vector, vector))}, 0.0)
+
+
 _OPENERS: dict[str, Callable[[Workload, int], Engine]] = {
     "pyipu": _pyipu,
     "pyipu-bf16": partial(_pyipu, precision="bf16"),
@@ -126,4 +134,5 @@ _OPENERS: dict[str, Callable[[Workload, int], Engine]] = {
     "openvino": _openvino,
     "iree": _plain_iree,
     PEAK: _peak,
+    MEMORY: _memory,
 }

@@ -25,7 +25,7 @@ from benchmarks import vertices
 from benchmarks.arithmetic import model_flop
 from benchmarks.cases import PAGE, Case, cases, compare
 from benchmarks.engines import IN_FLOAT32, PEAK, TITLES, EngineError, Workload
-from benchmarks.peak import PEAK_FLOP, gflops, measured_peak
+from benchmarks.peak import PEAK_FLOP, gflops, measured_bandwidth, measured_peak
 from benchmarks.tables import show
 from benchmarks.turns import Timing, engine_processes, pin, take_turns
 
@@ -119,9 +119,11 @@ def _show_latency(options: argparse.Namespace, workloads: dict[str, Workload]) -
 def _show_vertices(options: argparse.Namespace, workloads: dict[str, Workload]) -> int:
     for name, workload in workloads.items():
         found = vertices.measure(workload, options.threads)
-        peak = measured_peak(workload, options.rounds, options.calls, options.threads)
-        columns, rows = vertices.table(found, peak)
-        title = f"{name} by vertices, threads: {options.threads}, peak: {peak:.0f} GFLOP/s"
+        how = (workload, options.rounds, options.calls, options.threads)
+        peak, bandwidth = measured_peak(*how), measured_bandwidth(*how)
+        columns, rows = vertices.table(found, peak, bandwidth)
+        machine = f"peak: {peak:.0f} GFLOP/s, memory: {bandwidth:.0f} GB/s"
+        title = f"{name} by vertices, threads: {options.threads}, {machine}"
         show(title, columns, rows, options.markdown)
     return 0
 
