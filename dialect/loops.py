@@ -1,31 +1,61 @@
-"""Loops in a codelet that carry tensors from turn to turn, and the parts of tensors that a turn reads and writes."""
+"""Loops in a codelet that carry values from turn to turn, and the parts of tensors that a turn reads and writes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.writer import CodeletWriter, Value, signless
 
 Offset = int | str
 """A number, or the SSA name of an index."""
 
+
+@dataclass(frozen=True)
+class Filling:
+    """The SSA tensor of a part that is being filled, as it is by now; its sizes may be known only when it runs."""
+
+    name: str
+    type: str
+
+
+Carried = TypeVar("Carried", Scalar, Value, Filling)
+"""What a loop hands from turn to turn: vectors in registers, tensors, parts of one."""
+
 Turn = Callable[..., Sequence[Value]]
 """From the SSA name of the turn's number and what is carried to what is carried on; types stay the same."""
 
 
-def loop(writer: CodeletWriter, count: int, carried: Sequence[Value], turn: Turn) -> list[Value]:
-    """`count` turns one after the other; returns what the last one hands on."""
-    name, number = writer.fresh().replace("%", "%loop"), writer.fresh().replace("%", "%turn")
-    inside = [Value(f"{name}_{i}", value.tensor) for i, value in enumerate(carried)]
+def counted(
+    writer: CodeletWriter,
+    bounds: Sequence[str],
+    carried: Sequence[Carried],
+    turn: Callable[[str, Sequence[Carried]], Sequence[Carried]],
+) -> list[Carried]:
+    """A loop from the first to before the second of three SSA indices, by the third; returns what the last turn does.
+
+    `turn(number, carried)` returns what is carried on, of the same types.
+    """
+    name, number = (writer.fresh().replace("%", f"%{word}") for word in ("loop", "turn"))
+    inside, after = ([replace(value, name=f"{name}{kind}{i}") for i, value in enumerate(carried)] for kind in "_#")
     pairs = ", ".join(f"{inner.name} = {outer.name}" for inner, outer in zip(inside, carried, strict=True))
     types = ", ".join(value.type for value in carried)
-    bounds = f"{writer.index(0)} to {writer.index(count)} step {writer.index(1)}"
-    writer.lines.append(
-        f"{name}:{len(carried)} = scf.for {number} = {bounds} iter_args({pairs}) -> ({types}) {{",
-    )
-    handed = turn(number, *inside)
-    writer.lines += [f"scf.yield {', '.join(value.name for value in handed)} : {types}", "}"]
-    return [Value(f"{name}#{i}", value.tensor) for i, value in enumerate(carried)]
+    iterated = f" iter_args({pairs}) -> ({types})" if carried else ""
+    head = f"scf.for {number} = {bounds[0]} to {bounds[1]} step {bounds[2]}{iterated} {{"
+    writer.lines.append(f"{name}:{len(carried)} = {head}" if carried else head)
+    handed = turn(number, inside)
+    writer.lines.append(f"scf.yield {', '.join(value.name for value in handed)} : {types}" if carried else "scf.yield")
+    writer.lines.append("}")
+    return after
+
+
+def loop(writer: CodeletWriter, count: int, carried: Sequence[Value], turn: Turn) -> list[Value]:
+    """`count` turns one after the other; returns what the last one hands on."""
+    bounds = [writer.index(number) for number in (0, count, 1)]
+    tensors = [Value(value.name, value.tensor) for value in carried]
+    return counted(writer, bounds, tensors, lambda number, inside: turn(number, *inside))
 
 
 def apart(writer: CodeletWriter, whole: Value, axis: int, turn: Turn) -> Value:

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 
 from pyipu.dialect.interpolation import Matrix, matrices
 from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.tile_loops import Grid, Index, Part, Place, TileWriter
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.vectors import Grid, Index, Part, Place, VectorWriter, combination
+from pyipu.dialect.vectors import combination
 from pyipu.dialect.writer import CodeletWriter, Epilogue, Value
 
 Square = list[list[Scalar]]
@@ -16,7 +17,7 @@ Square = list[list[Scalar]]
 def write_input_transform(writer: CodeletWriter, input: Value, result: Tensor, size: int) -> Value:
     """[N, size * T + 2, size * P + 2, C] -> `result`, [N, T, (size + 2)^2, P, C]."""
     batch, rows, planes, columns, channels = result.shape
-    vectors, matrix = VectorWriter(writer, writer.tiles.lanes(result)), matrices(size).input
+    vectors, matrix = TileWriter(writer, writer.tiles.lanes(result)), matrices(size).input
     side = len(matrix)
     grid = Grid(batch, rows, columns, writer.tiles.tiles_together(rows, columns))
 
@@ -27,10 +28,9 @@ def write_input_transform(writer: CodeletWriter, input: Value, result: Tensor, s
         down = [vectors.affine(f"d0 * {size} + {i}", place.row) for i in range(side)]
         across = [vectors.affine(f"d0 * {size} + {i}", place.column) for i in range(side)]
         tile = [[vectors.read(input, [place.batch, y, x, place.channel]) for x in across] for y in down]
-        with vectors.arithmetic() as scalars:
-            transformed = _transformed(scalars, matrix, tile)
+        transformed = _transformed(vectors, matrix, tile)
         for plane, vector in enumerate(vector for line in transformed for vector in line):
-            vectors.write(vector, [0, 0, plane, place.number, place.channel])
+            vectors.fill(vector, [0, 0, plane, place.number, place.channel])
 
     return vectors.over_tiles(result, grid, part, body)
 
@@ -44,7 +44,7 @@ def write_output_transform(writer: CodeletWriter, input: Value, result: Tensor, 
 
 class _OutputTransform:
     def __init__(self, writer: CodeletWriter, input: Value, result: Tensor, size: int) -> None:
-        self.vectors = VectorWriter(writer, writer.tiles.lanes(result))
+        self.vectors = TileWriter(writer, writer.tiles.lanes(result))
         self.input, self.size, self.matrix = input, size, matrices(size).output
         self.epilogue = writer.epilogue or Epilogue((), result, lambda scalars, element: element)
         self.result = self.epilogue.result
@@ -72,8 +72,7 @@ class _OutputTransform:
     def _body(self, place: Place) -> None:
         side = self.matrix.shape[1]
         tile = [[self._plane(place, i * side + j) for j in range(side)] for i in range(side)]
-        with self.vectors.arithmetic() as scalars:
-            transformed = _transformed(scalars, self.matrix, tile)
+        transformed = _transformed(self.vectors, self.matrix, tile)
         constant = {
             value: self._read(value, place, "", "") for value in self.epilogue.operands if _varies_by_channel(value)
         }
@@ -97,10 +96,9 @@ class _OutputTransform:
             operands = [
                 constant.get(value) or self._read(value, place, row, column) for value in self.epilogue.operands
             ]
-            with vectors.arithmetic() as scalars:
-                finished = self.epilogue.body(scalars, vector, *operands)
+            finished = self.epilogue.body(vectors, vector, *operands)
             within = vectors.affine(f"d0 * {self.size} + {x}", place.number)
-            vectors.write(finished, [0, y, within, place.channel])
+            vectors.fill(finished, [0, y, within, place.channel])
 
     def _read(self, value: Value, place: Place, row: str, column: str) -> Scalar:
         """An operand that broadcasts to the result as in numpy."""

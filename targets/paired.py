@@ -21,10 +21,12 @@ from pyipu.dialect.program import Constant
 from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import tensor_of
+from pyipu.dialect.vectors import Term
+from pyipu.dialect.writer import CodeletWriter
 from pyipu.passes.functions import returned_value
 from pyipu.passes.planning.blocks import largest_divisor, pixel_tile
 from pyipu.targets.binding import Interface, Passed
-from pyipu.targets.vectors import Buffer, Term, VectorWriter
+from pyipu.targets.buffers import Buffer, BufferWriter
 
 UNROLLED = 2
 """Pairs of channels that one turn of the innermost loop adds."""
@@ -43,7 +45,7 @@ def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> K
     total = next((op for op in ipu_ops(codelet.regions[0].blocks[0]) if isinstance(op, PairedConv)), None)
     if total is None:
         return None
-    writer = VectorWriter(min(tensor_of(total.operands[1]).shape[-2], 16))
+    writer = BufferWriter(CodeletWriter(), min(tensor_of(total.operands[1]).shape[-2], 16))
     loops = _Loops.of(total)
     shared = tiles.pairs(loops.tiles, loops.blocks)
     buffers = _Buffers.of(interface, codelet)
@@ -52,7 +54,7 @@ def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> K
     buffers.bind(writer, interface)
     _Codelet(writer, total, returned_value(codelet), buffers, loops).write(*shared)
     workgroups = loops.blocks // shared[1], loops.tiles // shared[0]
-    return Kernel(workgroups, [*writer.constants(), *writer.lines])
+    return Kernel(workgroups, [*writer.codelet.head, *writer.lines])
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class _Loops:
     def tiles(self) -> int:
         return math.prod(self.pixels) // self.tile
 
-    def coordinates(self, writer: VectorWriter, tile: str) -> list[str]:
+    def coordinates(self, writer: BufferWriter, tile: str) -> list[str]:
         """The pixel that a tile starts with."""
         extents = [size // self.tile if i == self.along else size for i, size in enumerate(self.pixels)]
         found, rest = [writer.index(0)] * len(extents), tile
@@ -110,7 +112,7 @@ class _Buffers:
         """Neighbours in the last dimension are neighbours in memory."""
         return all(one.steps[-1:] in ((), (1,)) for one in (*self.arguments.values(), self.result))
 
-    def bind(self, writer: VectorWriter, interface: Interface) -> None:
+    def bind(self, writer: BufferWriter, interface: Interface) -> None:
         """Writes what gives the buffers and the offsets that are passed their names."""
         for number, one in {_number(b): b for b in (*self.arguments.values(), self.result)}.items():
             place = f"%b{number}[{writer.index(0)}]"
@@ -141,7 +143,7 @@ class _Tile:
 class _Codelet:
     """Writes the loops of one codelet."""
 
-    writer: VectorWriter
+    writer: BufferWriter
     total: PairedConv
     returned: ir.Value
     buffers: _Buffers
