@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from iree.compiler import ir
 
-from pyipu.dialect import elementwise, linear, movement, pairs, program, recurrent, reduction, windows, winograd
+from pyipu.dialect import (
+    attention,
+    elementwise,
+    linear,
+    movement,
+    pairs,
+    program,
+    recurrent,
+    reduction,
+    windows,
+    winograd,
+)
 from pyipu.dialect.definition import OPS, Op
 
 __all__ = [
     "OPS",
     "Op",
+    "attention",
     "context",
     "elementwise",
     "linear",

@@ -34,6 +34,29 @@ irdl.dialect @ipu {
     irdl.operands(left: %left, right: %right)
     irdl.results(result: %result)
   }
+  irdl.operation @attention {
+    %operands_0 = irdl.any
+    %operands_1 = irdl.any
+    %operands_2 = irdl.any
+    %operands_3 = irdl.any
+    %operands_4 = irdl.any
+    %operands_5 = irdl.any
+    %operands_6 = irdl.any
+    %operands_7 = irdl.any
+    %operands_8 = irdl.any
+    %operands_9 = irdl.any
+    %operands_10 = irdl.any
+    %operands_11 = irdl.any
+    %operands_12 = irdl.any
+    %operands_13 = irdl.any
+    %operands_14 = irdl.any
+    %operands_15 = irdl.any
+    %result = irdl.any
+    %scale = irdl.base "#builtin.float"
+    irdl.operands(operands_0: optional %operands_0, operands_1: optional %operands_1, operands_2: optional %operands_2, operands_3: optional %operands_3, operands_4: optional %operands_4, operands_5: optional %operands_5, operands_6: optional %operands_6, operands_7: optional %operands_7, operands_8: optional %operands_8, operands_9: optional %operands_9, operands_10: optional %operands_10, operands_11: optional %operands_11, operands_12: optional %operands_12, operands_13: optional %operands_13, operands_14: optional %operands_14, operands_15: optional %operands_15)
+    irdl.results(result: %result)
+    irdl.attributes { "scale" = %scale }
+  }
   irdl.operation @border {
     %padded = irdl.any
     %inside = irdl.any

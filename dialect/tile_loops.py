@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pyipu.dialect.loops import Filling
 from pyipu.dialect.scalars import Scalar
@@ -19,6 +20,8 @@ from pyipu.dialect.writer import CodeletWriter, Value, signless
 
 Index = str | int
 """An SSA value of type index, or a number."""
+
+Stored = TypeVar("Stored", Value, Filling)
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,14 @@ class TileWriter(VectorWriter):
 
         If the last dimension has a single element, the vector repeats it.
         """
+        return self._read(value, indices, value.tensor.rank == 0 or value.tensor.shape[-1] == 1)
+
+    def repeat(self, value: Value, indices: Sequence[Index]) -> Scalar:
+        """One element in every lane."""
+        return self._read(value, indices, True)
+
+    def _read(self, value: Value, indices: Sequence[Index], repeats: bool) -> Scalar:
         stored = value.in_memory
-        repeats = stored.rank == 0 or stored.shape[-1] == 1
         dimensions = ", ".join(f"d{i}" for i in range(stored.rank))
         along = "0" if repeats else f"d{stored.rank - 1}"
         vector = self.write(
@@ -84,13 +93,24 @@ class TileWriter(VectorWriter):
         )
         return self.cast(vector, value.tensor.dtype)
 
+    def gathered(self, value: Value, places: Sequence[Sequence[Index]]) -> Scalar:
+        """One element for each lane."""
+        stored = self.named("", value.in_memory.dtype)
+        found = [self.line(f"tensor.extract {value.name}[{self._listed(place)}] : {value.type}") for place in places]
+        vector = self.write(f"vector.from_elements {', '.join(found)} : {stored.type}", stored.dtype)
+        return self.cast(vector, value.tensor.dtype)
+
+    def put(self, vector: Scalar, whole: Stored, indices: Sequence[Index]) -> Stored:
+        """A tensor with a vector in it along the last dimension."""
+        name = self.line(
+            f"vector.transfer_write {vector.name}, {whole.name}[{self._listed(indices)}] "
+            f"{{in_bounds = [true]}} : {vector.type}, {whole.type}"
+        )
+        return replace(whole, name=name)
+
     def fill(self, vector: Scalar, indices: Sequence[Index]) -> None:
         """Stores a vector along the last dimension of the part."""
-        filled = self.line(
-            f"vector.transfer_write {vector.name}, {self.filled.name}[{self._listed(indices)}] "
-            f"{{in_bounds = [true]}} : {vector.type}, {self.filled.type}"
-        )
-        self.filled = Filling(filled, self.filled.type)
+        self.filled = self.put(vector, self.filled, indices)
 
     @contextmanager
     def only_if(self, index: str, limit: int) -> Iterator[None]:
@@ -123,20 +143,41 @@ class TileWriter(VectorWriter):
         body: Callable[[Place], None],
     ) -> Value:
         """The result, computed by `body`, which is written once; `part(batch, row, first column)`."""
+
+        def workgroup(batch: str, row: str, first: str) -> None:
+            self.filling(grid.together, 1, lambda number: tile(batch, row, first, number))
+
+        def tile(batch: str, row: str, first: str, number: str) -> None:
+            column = self.affine("d0 + d1", first, number)
+            channels, lanes = result.shape[-1], self.lanes
+            self.filling(channels, lanes, lambda channel: body(Place(batch, row, column, number, channel)))
+
+        counts = grid.batch, grid.rows, grid.columns // grid.together
+        return self.in_workgroups(result, counts, grid.together, part, workgroup)
+
+    def in_workgroups(
+        self,
+        result: Tensor,
+        counts: tuple[int, int, int],
+        together: int,
+        part: Callable[[str, str, str], Part],
+        body: Callable[[str, str, str], None],
+    ) -> Value:
+        """The result, of which each workgroup fills a part.
+
+        Workgroups are counted in three dimensions. `part` and `body` are given the first two numbers of one, and
+        `together` times the third.
+        """
         whole, shared = self.codelet.empty(result), self.codelet.fresh().replace("%", "%o")
-        batch, row, group = (self.codelet.fresh().replace("%", "%g") for _ in range(3))
+        numbers = [self.codelet.fresh().replace("%", "%g") for _ in counts]
         after = self.line(
-            f"scf.forall ({batch}, {row}, {group}) in ({grid.batch}, {grid.rows}, {grid.columns // grid.together}) "
+            f"scf.forall ({', '.join(numbers)}) in ({', '.join(map(str, counts))}) "
             f"shared_outs({shared} = {whole.name}) -> ({whole.type}) {{"
         )
-        first = self.affine(f"d0 * {grid.together}", group)
-        place = self._enter(part(batch, row, first), result, shared, whole.type)
-
-        def tile(number: str) -> None:
-            column = self.affine("d0 + d1", first, number)
-            self.filling(result.shape[-1], self.lanes, lambda channel: body(Place(batch, row, column, number, channel)))
-
-        self.filling(grid.together, 1, tile)
+        outer, inner, last = numbers
+        at = outer, inner, self.affine(f"d0 * {together}", last)
+        place = self._enter(part(*at), result, shared, whole.type)
+        body(*at)
         self.lines.append(
             f"scf.forall.in_parallel {{\ntensor.parallel_insert_slice {self.filled.name} into {shared}{place} : "
             f"{self.filled.type} into {whole.type}\n}}\n}} {{mapping = [{_MAPPING}]}}"
@@ -151,6 +192,19 @@ class TileWriter(VectorWriter):
         own = f"tensor<{extents}x{signless(result.with_shape(()))[len('tensor<') :]}"
         self.filled = Filling(self.line(f"tensor.extract_slice {shared}{place} : {type_} to {own}"), own)
         return place
+
+    def turned(self, rows: Sequence[Scalar]) -> Sequence[Scalar]:
+        """As many vectors as lanes, a power of two, transposed: each step interleaves one half with the other."""
+        half = self.lanes // 2
+        for _ in range(self.lanes.bit_length() - 1):
+            pairs = zip(rows[:half], rows[half:], strict=True)
+            rows = [self._interleaved(a, b, start) for a, b in pairs for start in (0, half)]
+        return rows
+
+    def _interleaved(self, a: Scalar, b: Scalar, start: int) -> Scalar:
+        """Half of the lanes of two vectors, from `start` on, in turns."""
+        order = [lane + i * self.lanes for lane in range(start, start + self.lanes // 2) for i in (0, 1)]
+        return self.write(f"vector.shuffle {a.name}, {b.name} {order} : {a.type}, {b.type}", a.dtype)
 
     def _listed(self, indices: Sequence[Index]) -> str:
         return ", ".join(one if isinstance(one, str) else self.index(one) for one in indices)

@@ -2,6 +2,7 @@
 
 from pyipu.passes.account import Account
 from pyipu.passes.allocate import AllocateArena
+from pyipu.passes.attention import FuseAttention
 from pyipu.passes.base import Pass
 from pyipu.passes.canonicalize import Canonicalize
 from pyipu.passes.demand import Demand
@@ -21,7 +22,7 @@ from pyipu.passes.unroll import Unroll
 from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd, Taps]
+_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, FuseAttention, Pack, Winograd, Taps]
 _VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline, Waves]

@@ -10,6 +10,7 @@ import numpy as np
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
+from pyipu.dialect.attention import Attention
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.movement import Broadcast, Gather, Interleave, Transpose
@@ -23,7 +24,7 @@ from pyipu.passes.functions import main_function
 from pyipu.passes.planning.grouping import Kind, Node, form_groups
 from pyipu.passes.session import Session
 
-_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose, LSTM)
+_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose, LSTM, Attention)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ CPU = Target(
     # IREE lets a dispatch have 32 KiB on the stack.
     stages=planned_stages(
         64,
-        pack=",".join(f"{one}{{block={_TILES.block}}}" for one in ("ipu-pack", "ipu-winograd", "ipu-taps")),
+        pack="ipu-attention,"
+        + ",".join(f"{one}{{block={_TILES.block}}}" for one in ("ipu-pack", "ipu-winograd", "ipu-taps")),
         stream="ipu-stream",
         stack=24 * 1024,
     ),

@@ -187,6 +187,11 @@ _LINEAR = [
     sample("einsum", "3xf64", "3xf64", equation="i,i->"),
 ]
 
+_ATTENTION = [
+    sample("attention", "2x3x2x8xf32", "2x5x2x8xf32", "2x5x2x8xf32", scale=0.5),
+    sample("attention", "1x4x3x8xf32", "1x6x3x8xf32", "1x6x3x16xf32", "1x1x1x6xf32", scale=1.0),
+    sample("attention", "1x4x2x8xf32", "1x6x2x8xf32", "1x6x2x8xf32", "1x2x4x6xf32", scale=-0.5),
+]
 
 _RECURRENT = [
     sample("lstm", "5x1x32xf32", "1x1x8x32xf32", "1x1x8xf32", "1x1x8xf32", direction="forward"),
@@ -247,4 +252,15 @@ _CONSTANTS = [
     sample("constant", value=np.array([0, 2**64 - 1], np.uint64)),
 ]
 
-SAMPLES = [*_ELEMENTWISE, *_CASTS, *_MOVEMENT, *_REDUCTION, *_LINEAR, *_RECURRENT, *_WINDOWS, *_WINOGRAD, *_CONSTANTS]
+SAMPLES = [
+    *_ELEMENTWISE,
+    *_CASTS,
+    *_MOVEMENT,
+    *_REDUCTION,
+    *_LINEAR,
+    *_ATTENTION,
+    *_RECURRENT,
+    *_WINDOWS,
+    *_WINOGRAD,
+    *_CONSTANTS,
+]

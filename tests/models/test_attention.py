@@ -1,0 +1,123 @@
+"""Attention on the processor is one vertex, whatever exporters wrote, and agrees with float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import pyipu
+from pyipu.compiler import lower
+from pyipu.dialect.attention import Attention
+from pyipu.passes.verifier import all_ops
+from pyipu.targets import get
+
+SCALE = 0.25
+
+SCORES = {
+    "scaled": "s = MatMul(q, kt) u = Mul(s, scale)",
+    "divided": "s = MatMul(q, kt) u = Div(s, inverse)",
+    "query": "scaled = Mul(q, scale) u = MatMul(scaled, kt)",
+    "masked": "s = MatMul(q, kt) t = Mul(s, scale) u = Add(t, mask)",
+    "masked_first": "s = MatMul(q, kt) t = Add(mask, s) u = Mul(t, scale)",
+}
+"""What the softmax reads, from queries and transposed keys."""
+
+
+def model(scores: str, query: tuple[int, ...], keys: int, columns: int, mask: np.ndarray | None) -> onnx.ModelProto:
+    """`y` from `q` [N, H, L, D], `k` [N, H, S, D] and `v` [N, H, S, E]."""
+    batch, heads, _, depth = query
+    shapes = {"q": query, "k": (batch, heads, keys, depth), "v": (batch, heads, keys, columns)}
+    inputs = ", ".join(f"float{list(shape)} {name}" for name, shape in shapes.items())
+    body = f"kt = Transpose<perm=[0,1,3,2]>(k) {SCORES[scores]} p = Softmax<axis=-1>(u) y = MatMul(p, v)"
+    graph = onnx.parser.parse_graph(f"main ({inputs}) => (float{[*query[:3], columns]} y) {{ {body} }}")
+    known = {"scale": np.float32(SCALE), "inverse": np.float32(1 / SCALE), "mask": mask}
+    used = {name: value for name, value in known.items() if value is not None and name in SCORES[scores]}
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in used.items())
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def numbers(query: tuple[int, ...], keys: int, columns: int) -> dict[str, np.ndarray]:
+    batch, heads, _, depth = query
+    random = np.random.default_rng([*query, keys])
+    shapes = {"q": query, "k": (batch, heads, keys, depth), "v": (batch, heads, keys, columns)}
+    return {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+
+
+def expected(inputs: dict[str, np.ndarray], mask: np.ndarray | float) -> np.ndarray:
+    q, k, v = (inputs[name].astype(np.float64) for name in "qkv")
+    scores = SCALE * q @ k.swapaxes(2, 3) + mask
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True) @ v
+
+
+def causal(length: int, hidden: float) -> np.ndarray:
+    """No query sees a later key."""
+    return np.triu(np.full((length, length), hidden, np.float32), 1)
+
+
+@pytest.mark.parametrize("scores", ["scaled", "divided", "query"])
+def test_however_it_is_scaled_it_is_one_op_without_scores(scores: str) -> None:
+    query = (1, 2, 64, 16)
+    source = model(scores, query, 64, 16, None)
+    lowered = lower(source, get("cpu"))
+    assert any(isinstance(op, Attention) for op in all_ops(lowered.module))
+    assert pyipu.compile(source).memory.arena_bytes < 2 * 64 * 64 * 4
+    check(source, numbers(query, 64, 16), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("query", "keys", "columns"),
+    [
+        ((1, 1, 16, 16), 5, 16),  # fewer keys than are summed up together
+        ((2, 3, 21, 24), 40, 8),  # half vectors, and queries and keys that do not fill the last ones
+        ((1, 2, 19, 64), 300, 64),  # more keys than fit in a block
+        ((1, 2, 33, 128), 260, 128),  # blocks of the smallest kind
+    ],
+)
+def test_any_number_of_queries_and_keys(query: tuple[int, ...], keys: int, columns: int) -> None:
+    check(model("scaled", query, keys, columns, None), numbers(query, keys, columns), 0.0)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 1, 1, 40), (1, 3, 1, 40), (21, 40), (2, 1, 21, 40), (2, 3, 21, 40)], ids=lambda shape: str(shape)
+)
+@pytest.mark.parametrize("order", ["masked", "masked_first"])
+def test_masks_are_repeated(order: str, shape: tuple[int, ...]) -> None:
+    mask = np.random.default_rng(1).normal(0, 3, shape).astype(np.float32)
+    check(
+        model(order, (2, 3, 21, 16), 40, 16, mask), numbers((2, 3, 21, 16), 40, 16), mask * (order == "masked" or SCALE)
+    )
+
+
+@pytest.mark.parametrize("hidden", [-np.inf, np.finfo(np.float32).min, -1e4])
+def test_what_is_hidden_has_no_weight(hidden: float) -> None:
+    """Queries of the first block see none of the keys of the last one; 300 keys are two blocks."""
+    query = (1, 2, 300, 32)
+    check(model("masked", query, 300, 64, causal(300, hidden)), numbers(query, 300, 64), causal(300, hidden))
+
+
+def test_where_all_is_hidden_all_weights_are_equal() -> None:
+    mask = np.full((1, 1, 1, 320), np.finfo(np.float32).min, np.float32)
+    inputs = numbers((1, 1, 16, 64), 320, 64)
+    result = pyipu.compile(model("masked", (1, 1, 16, 64), 320, 64, mask)).run(inputs)["y"]
+    np.testing.assert_allclose(result, np.broadcast_to(inputs["v"].mean(2, keepdims=True), result.shape), atol=2e-6)
+
+
+@pytest.mark.parametrize(("storage", "tolerance"), [("f16", 5e-3), ("bf16", 4e-2), ("int8", 5e-6)])
+def test_narrow_operands_are_extended(storage: str, tolerance: float) -> None:
+    query = (1, 2, 21, 32)
+    check(model("scaled", query, 40, 32, None), numbers(query, 40, 32), 0.0, storage, tolerance)
+
+
+def check(
+    source: onnx.ModelProto,
+    inputs: dict[str, np.ndarray],
+    mask: np.ndarray | float,
+    storage: str | None = None,
+    tolerance: float = 5e-6,
+) -> None:
+    """The largest error, of results around one; scores are up to ten, and their errors are relative ones of weights."""
+    result = pyipu.compile(source, storage=storage, threads=2).run(inputs)["y"]
+    np.testing.assert_allclose(result, expected(inputs, mask), rtol=0, atol=tolerance)
