@@ -26,26 +26,38 @@ from pyipu.passes.rules.rewriting import apply_rules, build, has_one_use, produc
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
-ROW, KEY, DEPTH, COLUMN = "lsde"
+ROW, KEY, DEPTH, COLUMN = "l", "s", "d", "e"
 """What the letters of dimensions become: queries, keys, and what a key and a value consist of. Others count heads."""
 
 
 @dataclass(frozen=True)
 class FuseAttention(Pass):
-    """Makes one op of softmax(scale * query · key + mask) · value, which never writes the scores to memory."""
+    """Makes one op of softmax(scale * query · key + mask) · value, which never writes the scores to memory.
+
+    An op that does not suit the target's vectors is written out as those products.
+    """
 
     NAME: ClassVar[str] = "ipu-attention"
 
     lanes: int = 16
-    """How many elements a vector has; half vectors are taken where these do not fill them."""
+    """How many elements a vector has, where half vectors will do; 0 for a target without loops over vectors."""
 
     def run(self, module: ir.Module, session: Session) -> None:
-        for op in [op for op in all_ops(module) if isinstance(op, Softmax)]:
+        for op in [op for op in all_ops(module) if isinstance(op, Softmax) and self.lanes]:
             try:
                 self._rewrite(op, session)
             except _RefusedError as refusal:
                 session.remark(self.NAME, op.location, str(refusal))
-        apply_rules(module, {}, session)
+        apply_rules(module, {Attention: (self._written_out,)}, session)
+
+    def _written_out(self, op: Attention, session: Session) -> ir.Value | None:
+        query, _, value, *_ = (shape_of(one) for one in op.operands)
+        return None if self._lanes(query[3], value[3]) else written_out(op, session)
+
+    def _lanes(self, depth: int, columns: int) -> int:
+        """Vectors of fewer elements than half a register are not worth it."""
+        lanes = lanes_of(depth, columns, self.lanes)
+        return lanes if 2 * lanes >= self.lanes else 0
 
     def _rewrite(self, op: Softmax, session: Session) -> None:
         scores, weighting = _scores(op), _weighting(op)
@@ -59,8 +71,8 @@ class FuseAttention(Pass):
     def _check(self, form: _Form) -> None:
         """Raises _RefusedError where the op would be no faster."""
         depth, columns, queries = (form.sizes[letter] for letter in (DEPTH, COLUMN, ROW))
-        lanes = lanes_of(depth, columns, self.lanes)
-        if lanes < self.lanes // 2 or not lanes:
+        lanes = self._lanes(depth, columns)
+        if not lanes:
             raise _RefusedError(f"has keys of {depth} and values of {columns} elements, which do not suit vectors")
         if not pays(queries, depth + columns, lanes):
             raise _RefusedError(f"has only {queries} queries for vectors of {lanes}, so its products stay apart")
@@ -171,9 +183,8 @@ class _Form:
     def built(self, scores: _Scores, session: Session) -> ir.Value:
         """The result of the op, in the order of the graph."""
         before, heads = self._heads
-        orders = [(before, part, heads, last) for part, last in (ROW + DEPTH, KEY + DEPTH, KEY + COLUMN)]
-        parts = zip((self.query, self.key, self.value), orders, strict=True)
-        operands = [self._ordered(value, text, order, session) for (value, text), order in parts]
+        parts = (self.query, ROW, DEPTH), (self.key, KEY, DEPTH), (self.value, KEY, COLUMN)
+        operands = [self._ordered(*one, (before, row, heads, last), session) for one, row, last in parts]
         if scores.mask is not None:
             operands.append(self._mask(scores, session))
         one = build(Attention, session, *operands, scale=scores.scale)
@@ -210,6 +221,18 @@ class _Form:
         moved = transposed(reshaped(scores.mask, full, session), order, session)
         merged = reshaped(moved, tuple(math.prod(extents[letter] for letter in group) for group in groups), session)
         return merged if scores.mask_scale == 1 else _times(merged, scores.mask_scale, session)
+
+
+def written_out(op: Attention, session: Session) -> ir.Value:
+    """The products, their softmax, and the products of that."""
+    query, key, value, *masks = op.operands
+    scores = build(Einsum, session, query, key, equation="nlhd,nshd->nhls")
+    if op.scale != 1:
+        scores = _times(scores, op.scale, session)
+    for mask in masks:
+        scores = build(Add, session, scores, mask)
+    weights = build(Softmax, session, scores, axis=3)
+    return build(Einsum, session, weights, value, equation="nhls,nshe->nlhe")
 
 
 def _times(value: ir.Value, number: float, session: Session) -> ir.Value:

@@ -13,10 +13,10 @@ CPU = Target(
     # IREE lets a dispatch have 32 KiB on the stack.
     stages=planned_stages(
         64,
-        pack="ipu-attention,"
-        + ",".join(f"{one}{{block={_TILES.block}}}" for one in ("ipu-pack", "ipu-winograd", "ipu-taps")),
+        pack=",".join(f"{one}{{block={_TILES.block}}}" for one in ("ipu-pack", "ipu-winograd", "ipu-taps")),
         stream="ipu-stream",
         stack=24 * 1024,
+        lanes=16,
     ),
     tiles=_TILES,
     precisions=(("bf16", "avx512bf16"),),

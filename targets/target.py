@@ -33,13 +33,14 @@ class Option:
 
 
 def planned_stages(
-    alignment: int, pack: str = "", stream: str = "", sums: bool = True, stack: int = 0
+    alignment: int, pack: str = "", stream: str = "", sums: bool = True, stack: int = 0, lanes: int = 0
 ) -> tuple[Stage, ...]:
     """The usual road of a graph; every buffer starts at a multiple of `alignment` bytes.
 
     `pack` is the pass that brings weights into the order in which the target reads them, and `stream` the one that runs
     chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
-    A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands.
+    A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands, and attention is
+    one where it can be written with vectors of `lanes` elements.
     """
     normal = f"ipu-unroll{{stack={stack}}},ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
@@ -49,7 +50,7 @@ def planned_stages(
     # Strips make the order anew, so it is theirs that counts.
     accounts = [account, ordered] if stream else [account, schedule, ordered]
     return (
-        Stage("graph", ",".join(filter(None, [normal, pack]))),
+        Stage("graph", ",".join(filter(None, [normal, f"ipu-attention{{lanes={lanes}}}", pack]))),
         Stage("vertices", "ipu-fuse"),
         Stage("account", ",".join(accounts)),
         *([Stage("strips", f"{stream},{schedule},ipu-recompute{{{sharing}}}")] if stream else []),

@@ -1,5 +1,7 @@
 // RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-attention | filecheck %s
 // RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-attention --remarks 2>&1 | filecheck %s --check-prefix=REMARK
+// RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-attention{lanes=0} | filecheck %s --check-prefix=NONE
+// NONE-NOT: ipu.attention
 
 // Products, a softmax and products again are one op.
 // CHECK-LABEL: @plain
@@ -175,4 +177,19 @@ func.func @narrow_keys(%q: tensor<2x16x3xf32>, %k: tensor<2x3x16xf32>, %v: tenso
   %p = "ipu.softmax"(%s) {axis = 2 : i64} : (tensor<2x16x16xf32>) -> tensor<2x16x16xf32>
   %r = "ipu.matmul"(%p, %v) : (tensor<2x16x16xf32>, tensor<2x16x8xf32>) -> tensor<2x16x8xf32>
   return %r : tensor<2x16x8xf32>
+}
+
+// -----
+
+// Without vectors, or where its keys do not fill them, attention is written out.
+// CHECK-LABEL: @written_out
+// CHECK: %[[S:.*]] = "ipu.einsum"(%arg0, %arg1) {equation = "nlhd,nshd->nhls"}
+// CHECK: %[[T:.*]] = "ipu.multiply"(%[[S]], {{.*}})
+// CHECK: %[[M:.*]] = "ipu.add"(%[[T]], %arg2)
+// CHECK: %[[P:.*]] = "ipu.softmax"(%[[M]]) {axis = 3 : i64}
+// CHECK: %[[R:.*]] = "ipu.einsum"(%[[P]], %arg1) {equation = "nhls,nshe->nlhe"}
+// CHECK-NEXT: return %[[R]]
+func.func @written_out(%q: tensor<1x16x2x3xf32>, %k: tensor<1x16x2x3xf32>, %m: tensor<1x1x1x16xf32>) -> tensor<1x16x2x3xf32> {
+  %r = "ipu.attention"(%q, %k, %k, %m) {scale = 0.5 : f64} : (tensor<1x16x2x3xf32>, tensor<1x16x2x3xf32>, tensor<1x16x2x3xf32>, tensor<1x1x1x16xf32>) -> tensor<1x16x2x3xf32>
+  return %r : tensor<1x16x2x3xf32>
 }
