@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import pyipu
 from pyipu.compiler import lower
@@ -20,6 +21,7 @@ SCORES = {
     "divided": "s = MatMul(q, kt) u = Div(s, inverse)",
     "query": "scaled = Mul(q, scale) u = MatMul(scaled, kt)",
     "masked": "s = MatMul(q, kt) t = Mul(s, scale) u = Add(t, mask)",
+    "hidden": "s = MatMul(q, kt) t = Mul(s, scale) u = Where(seen, t, low)",
     "masked_first": "s = MatMul(q, kt) t = Add(mask, s) u = Mul(t, scale)",
 }
 """What the softmax reads, from queries and transposed keys."""
@@ -32,7 +34,14 @@ def model(scores: str, query: tuple[int, ...], keys: int, columns: int, mask: np
     inputs = ", ".join(f"float{list(shape)} {name}" for name, shape in shapes.items())
     body = f"kt = Transpose<perm=[0,1,3,2]>(k) {SCORES[scores]} p = Softmax<axis=-1>(u) y = MatMul(p, v)"
     graph = onnx.parser.parse_graph(f"main ({inputs}) => (float{[*query[:3], columns]} y) {{ {body} }}")
-    known = {"scale": np.float32(SCALE), "inverse": np.float32(1 / SCALE), "mask": mask}
+    seen = None if mask is None else mask >= 0
+    known = {
+        "seen": seen,
+        "low": np.finfo(np.float32).min,
+        "scale": np.float32(SCALE),
+        "inverse": np.float32(1 / SCALE),
+        "mask": mask,
+    }
     used = {name: value for name, value in known.items() if value is not None and name in SCORES[scores]}
     graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in used.items())
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -91,11 +100,35 @@ def test_masks_are_repeated(order: str, shape: tuple[int, ...]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("attributes", "shapes"),
+    [
+        ({}, {"q": (2, 3, 32, 16), "k": (2, 3, 40, 16), "v": (2, 3, 40, 16)}),
+        ({"is_causal": 1}, {"q": (2, 3, 32, 16), "k": (2, 3, 32, 16), "v": (2, 3, 32, 16)}),
+        ({"scale": 0.3}, {"q": (1, 3, 20, 16), "k": (1, 3, 40, 16), "v": (1, 3, 40, 16), "mask": (20, 40)}),
+        ({"q_num_heads": 4, "kv_num_heads": 2}, {"q": (2, 32, 64), "k": (2, 40, 32), "v": (2, 40, 32)}),
+    ],
+)
+def test_the_operator_of_opset_23_is_one_op(attributes: dict[str, object], shapes: dict[str, tuple[int, ...]]) -> None:
+    """It is imported as the function that ONNX defines it with."""
+    random = np.random.default_rng(0)
+    inputs = {name: random.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    node = helper.make_node("Attention", list(inputs), ["y"], **attributes)
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    graph = helper.make_graph([node], "main", values, [helper.make_empty_tensor_value_info("y")])
+    source = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10)
+    source = onnx.shape_inference.infer_shapes(source)
+    assert any(isinstance(op, Attention) for op in all_ops(lower(source, get("cpu")).module))
+    (reference,) = ReferenceEvaluator(source).run(None, inputs)
+    np.testing.assert_allclose(pyipu.compile(source).run(inputs)["y"], reference, rtol=0, atol=5e-6)
+
+
 @pytest.mark.parametrize("hidden", [-np.inf, np.finfo(np.float32).min, -1e4])
 def test_what_is_hidden_has_no_weight(hidden: float) -> None:
     """Queries of the first block see none of the keys of the last one; 300 keys are two blocks."""
-    query = (1, 2, 300, 32)
-    check(model("masked", query, 300, 64, causal(300, hidden)), numbers(query, 300, 64), causal(300, hidden))
+    query, mask = (1, 2, 300, 32), causal(300, hidden)
+    for scores in ("masked", "hidden"):
+        check(model(scores, query, 300, 64, mask), numbers(query, 300, 64), mask)
 
 
 def test_where_all_is_hidden_all_weights_are_equal() -> None:

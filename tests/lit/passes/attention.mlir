@@ -193,3 +193,80 @@ func.func @written_out(%q: tensor<1x16x2x3xf32>, %k: tensor<1x16x2x3xf32>, %m: t
   %r = "ipu.attention"(%q, %k, %k, %m) {scale = 0.5 : f64} : (tensor<1x16x2x3xf32>, tensor<1x16x2x3xf32>, tensor<1x16x2x3xf32>, tensor<1x1x1x16xf32>) -> tensor<1x16x2x3xf32>
   return %r : tensor<1x16x2x3xf32>
 }
+
+// -----
+
+// Scores that are put out of sight have a mask of zeros and what is put in their place.
+// CHECK-LABEL: @hidden_scores
+// CHECK: %[[M:.*]] = "ipu.where"(%arg3, %{{.*}}, %{{.*}}) : (tensor<1x1x16x16xi1>, tensor<1xf32>, tensor<1xf32>) -> tensor<1x1x16x16xf32>
+// CHECK: "ipu.attention"(%arg0, %arg1, %arg2, %[[M]])
+func.func @hidden_scores(%q: tensor<1x16x2x8xf32>, %k: tensor<1x16x2x8xf32>, %v: tensor<1x16x2x8xf32>, %c: tensor<1x1x16x16xi1>) -> tensor<1x16x2x8xf32> {
+  %s = "ipu.einsum"(%q, %k) {equation = "nlhd,nshd->nhls"} : (tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>) -> tensor<1x2x16x16xf32>
+  %low = "ipu.constant"() {value = dense<-1.0e+30> : tensor<f32>} : () -> tensor<f32>
+  %t = "ipu.where"(%c, %s, %low) : (tensor<1x1x16x16xi1>, tensor<1x2x16x16xf32>, tensor<f32>) -> tensor<1x2x16x16xf32>
+  %p = "ipu.softmax"(%t) {axis = 3 : i64} : (tensor<1x2x16x16xf32>) -> tensor<1x2x16x16xf32>
+  %r = "ipu.einsum"(%p, %v) {equation = "nhls,nshd->nlhd"} : (tensor<1x2x16x16xf32>, tensor<1x16x2x8xf32>) -> tensor<1x16x2x8xf32>
+  return %r : tensor<1x16x2x8xf32>
+}
+
+// -----
+
+// A number that is no smaller than scores may be would keep some weight.
+// CHECK-LABEL: @not_hidden
+// CHECK-NOT: ipu.attention
+// REMARK: remark: ipu-attention: reads no scaled and masked products that nothing else reads
+func.func @not_hidden(%q: tensor<1x16x2x8xf32>, %k: tensor<1x16x2x8xf32>, %v: tensor<1x16x2x8xf32>, %c: tensor<1x1x16x16xi1>) -> tensor<1x16x2x8xf32> {
+  %s = "ipu.einsum"(%q, %k) {equation = "nlhd,nshd->nhls"} : (tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>) -> tensor<1x2x16x16xf32>
+  %low = "ipu.constant"() {value = dense<-1.0e+01> : tensor<f32>} : () -> tensor<f32>
+  %t = "ipu.where"(%c, %s, %low) : (tensor<1x1x16x16xi1>, tensor<1x2x16x16xf32>, tensor<f32>) -> tensor<1x2x16x16xf32>
+  %p = "ipu.softmax"(%t) {axis = 3 : i64} : (tensor<1x2x16x16xf32>) -> tensor<1x2x16x16xf32>
+  %r = "ipu.einsum"(%p, %v) {equation = "nhls,nshd->nlhd"} : (tensor<1x2x16x16xf32>, tensor<1x16x2x8xf32>) -> tensor<1x16x2x8xf32>
+  return %r : tensor<1x16x2x8xf32>
+}
+
+// -----
+
+// Two masks are added up before, and scales of the operands are the op's.
+// CHECK-LABEL: @two_masks
+// CHECK: %[[M:.*]] = "ipu.add"(%arg4, %arg3) : (tensor<1x2x1x16xf32>, tensor<1x1x1x16xf32>) -> tensor<1x2x1x16xf32>
+// CHECK: "ipu.attention"(%arg0, %arg1, %arg2, %[[M]]) {{.*}}scale = 5.000000e-01
+func.func @two_masks(%q: tensor<1x16x2x8xf32>, %k: tensor<1x16x2x8xf32>, %v: tensor<1x16x2x8xf32>, %m: tensor<1x1x1x16xf32>, %n: tensor<1x2x1x16xf32>) -> tensor<1x16x2x8xf32> {
+  %c = "ipu.constant"() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %h = "ipu.multiply"(%q, %c) : (tensor<1x16x2x8xf32>, tensor<f32>) -> tensor<1x16x2x8xf32>
+  %s = "ipu.einsum"(%h, %k) {equation = "nlhd,nshd->nhls"} : (tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>) -> tensor<1x2x16x16xf32>
+  %t = "ipu.add"(%s, %m) : (tensor<1x2x16x16xf32>, tensor<1x1x1x16xf32>) -> tensor<1x2x16x16xf32>
+  %u = "ipu.add"(%t, %n) : (tensor<1x2x16x16xf32>, tensor<1x2x1x16xf32>) -> tensor<1x2x16x16xf32>
+  %p = "ipu.softmax"(%u) {axis = 3 : i64} : (tensor<1x2x16x16xf32>) -> tensor<1x2x16x16xf32>
+  %r = "ipu.einsum"(%p, %v) {equation = "nhls,nshd->nlhd"} : (tensor<1x2x16x16xf32>, tensor<1x16x2x8xf32>) -> tensor<1x16x2x8xf32>
+  return %r : tensor<1x16x2x8xf32>
+}
+
+// -----
+
+// A mask that repeats the products is none.
+// CHECK-LABEL: @repeated_products
+// CHECK-NOT: ipu.attention
+// REMARK: remark: ipu-attention: reads no scaled and masked products that nothing else reads
+func.func @repeated_products(%q: tensor<1x16x2x8xf32>, %k: tensor<1x16x2x8xf32>, %v: tensor<3x16x2x8xf32>, %m: tensor<3x1x1x16xf32>) -> tensor<3x16x2x8xf32> {
+  %s = "ipu.einsum"(%q, %k) {equation = "nlhd,nshd->nhls"} : (tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>) -> tensor<1x2x16x16xf32>
+  %t = "ipu.add"(%s, %m) : (tensor<1x2x16x16xf32>, tensor<3x1x1x16xf32>) -> tensor<3x2x16x16xf32>
+  %p = "ipu.softmax"(%t) {axis = 3 : i64} : (tensor<3x2x16x16xf32>) -> tensor<3x2x16x16xf32>
+  %r = "ipu.einsum"(%p, %v) {equation = "nhls,nshd->nlhd"} : (tensor<3x2x16x16xf32>, tensor<3x16x2x8xf32>) -> tensor<3x16x2x8xf32>
+  return %r : tensor<3x16x2x8xf32>
+}
+
+// -----
+
+// Queries without weights have zeros for a result.
+// CHECK-LABEL: @hidden_queries
+// CHECK: %[[A:.*]] = "ipu.attention"
+// CHECK: %[[C:.*]] = "ipu.reshape"({{.*}}) {shape = array<i64: 1, 16, 1, 1>}
+// CHECK: "ipu.where"(%[[C]], %{{.*}}, %[[A]])
+func.func @hidden_queries(%q: tensor<1x16x2x8xf32>, %k: tensor<1x16x2x8xf32>, %v: tensor<1x16x2x8xf32>, %c: tensor<16x1xi1>) -> tensor<1x16x2x8xf32> {
+  %s = "ipu.einsum"(%q, %k) {equation = "nlhd,nshd->nhls"} : (tensor<1x16x2x8xf32>, tensor<1x16x2x8xf32>) -> tensor<1x2x16x16xf32>
+  %p = "ipu.softmax"(%s) {axis = 3 : i64} : (tensor<1x2x16x16xf32>) -> tensor<1x2x16x16xf32>
+  %zero = "ipu.constant"() {value = dense<0.0> : tensor<f32>} : () -> tensor<f32>
+  %w = "ipu.where"(%c, %zero, %p) : (tensor<16x1xi1>, tensor<f32>, tensor<1x2x16x16xf32>) -> tensor<1x2x16x16xf32>
+  %r = "ipu.einsum"(%w, %v) {equation = "nhls,nshd->nlhd"} : (tensor<1x2x16x16xf32>, tensor<1x16x2x8xf32>) -> tensor<1x16x2x8xf32>
+  return %r : tensor<1x16x2x8xf32>
+}
