@@ -22,6 +22,7 @@ class Attention(Op, mnemonic="attention"):
     """
 
     scale: float
+    in_place = True
     widens = True
 
     @staticmethod

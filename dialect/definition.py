@@ -85,6 +85,8 @@ class Op(ir.OpView):
     """Lowers to a sum that starts from `CodeletWriter.accumulator`, so that it can be added to a tensor in place."""
     takes_epilogue: ClassVar[bool] = False
     """May compute `CodeletWriter.epilogue` in its own loops; it takes it away if it does."""
+    in_place: ClassVar[bool] = False
+    """Its loops read the first operand's elements, if this is of the result's type, before they store any there."""
     widens: ClassVar[bool] = False
     """Its loops may read operands of a narrower element type than they compute with, and extend each element."""
     rounds: ClassVar[bool] = True

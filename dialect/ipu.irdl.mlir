@@ -469,6 +469,15 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
   }
+  irdl.operation @standardize {
+    %input = irdl.any
+    %result = irdl.any
+    %axes = irdl.base "#builtin.dense_array"
+    %epsilon = irdl.base "#builtin.float"
+    irdl.operands(input: %input)
+    irdl.results(result: %result)
+    irdl.attributes { "axes" = %axes, "epsilon" = %epsilon }
+  }
   irdl.operation @subtract {
     %left = irdl.any
     %right = irdl.any

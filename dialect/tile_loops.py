@@ -81,6 +81,17 @@ class TileWriter(VectorWriter):
         """One element in every lane."""
         return self._read(value, indices, True)
 
+    def read_broadcast(self, value: Value, indices: Sequence[Index]) -> Scalar:
+        """A vector of an operand that broadcasts as in numpy to the tensor which the indices are of."""
+        shape = value.tensor.shape
+        aligned = zip(shape, indices[len(indices) - len(shape) :], strict=True)
+        return self.read(value, [0 if size == 1 else index for size, index in aligned])
+
+    def total(self, vector: Scalar) -> Scalar:
+        """The sum of all lanes, in every lane."""
+        element = self.line(f"vector.reduction <add>, {vector.name} : {vector.type} into {vector.dtype}")
+        return self.write(f"vector.broadcast {element} : {vector.dtype} to {vector.type}", vector.dtype)
+
     def _read(self, value: Value, indices: Sequence[Index], repeats: bool) -> Scalar:
         stored = value.in_memory
         dimensions = ", ".join(f"d{i}" for i in range(stored.rank))

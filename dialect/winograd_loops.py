@@ -70,11 +70,13 @@ class _OutputTransform:
         return Part([number, *offsets, 0], [1, height, width, filters])
 
     def _body(self, place: Place) -> None:
-        side = self.matrix.shape[1]
+        vectors, side = self.vectors, self.matrix.shape[1]
         tile = [[self._plane(place, i * side + j) for j in range(side)] for i in range(side)]
-        transformed = _transformed(self.vectors, self.matrix, tile)
+        transformed = _transformed(vectors, self.matrix, tile)
         constant = {
-            value: self._read(value, place, "", "") for value in self.epilogue.operands if _varies_by_channel(value)
+            value: vectors.read_broadcast(value, [0, 0, 0, place.channel])
+            for value in self.epilogue.operands
+            if _varies_by_channel(value)
         }
         for y, line in enumerate(transformed):
             for x, vector in enumerate(line):
@@ -94,17 +96,12 @@ class _OutputTransform:
             if x >= self.size - self.crop[1]:
                 conditions.enter_context(vectors.only_if(column, columns))
             operands = [
-                constant.get(value) or self._read(value, place, row, column) for value in self.epilogue.operands
+                constant.get(value) or vectors.read_broadcast(value, [place.batch, row, column, place.channel])
+                for value in self.epilogue.operands
             ]
             finished = self.epilogue.body(vectors, vector, *operands)
             within = vectors.affine(f"d0 * {self.size} + {x}", place.number)
             vectors.fill(finished, [0, y, within, place.channel])
-
-    def _read(self, value: Value, place: Place, row: str, column: str) -> Scalar:
-        """An operand that broadcasts to the result as in numpy."""
-        shape = value.tensor.shape
-        indices = [place.batch, row, column, place.channel][4 - len(shape) :]
-        return self.vectors.read(value, [0 if size == 1 else index for size, index in zip(shape, indices, strict=True)])
 
 
 def _varies_by_channel(value: Value) -> bool:

@@ -15,6 +15,7 @@ from pyipu.passes.pair import Pair
 from pyipu.passes.quantize import Quantize
 from pyipu.passes.recompute import Recompute
 from pyipu.passes.schedule import ScheduleSteps
+from pyipu.passes.standardize import FindNormalization
 from pyipu.passes.storage import Storage
 from pyipu.passes.stream import Stream
 from pyipu.passes.taps import Taps
@@ -22,7 +23,17 @@ from pyipu.passes.unroll import Unroll
 from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, FuseAttention, Pack, Winograd, Taps]
+_GRAPH: list[type[Pass]] = [
+    Unroll,
+    Canonicalize,
+    Layout,
+    Demand,
+    FuseAttention,
+    FindNormalization,
+    Pack,
+    Winograd,
+    Taps,
+]
 _VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline, Waves]

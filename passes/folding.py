@@ -24,6 +24,12 @@ def known_value(value: ir.Value) -> np.ndarray | None:
     return value.owner.value if isinstance(value.owner, Constant) else None
 
 
+def number_of(value: ir.Value) -> float | None:
+    """The only element of a constant."""
+    known = known_value(value)
+    return None if known is None or known.size != 1 else float(known.reshape(-1)[0])
+
+
 def add_known(array: np.ndarray, name: str, parameters: Parameters, location: ir.Location | None = None) -> ir.Value:
     """Builds a constant, or a parameter called like `name`, that holds `array`; at the current insertion point."""
     if array.size <= CONSTANT_ELEMENTS:

@@ -1,8 +1,9 @@
 """Which operand of a codelet may share its bytes with the result, and how the codelet must then be computed.
 
 A code generator may write partial sums into the result before it reads the operands of the epilogue. So an operand may
-be updated in place only if everything is element-wise, or if the sums can start from it, or if the result is of a
-narrower type than the sums: then those cannot be where the result is, and an element is read before it is written.
+be updated in place only if everything is element-wise, or if loops are written out so that they allow it, or if the
+sums can start from it, or if the result is of a narrower type than the sums: then those cannot be where the result is,
+and an element is read before it is written.
 """
 
 from __future__ import annotations
@@ -23,10 +24,25 @@ def updatable_operands(codelet: func.FuncOp, sums: bool = True) -> list[int]:
     """Positions of the operands whose bytes the result may take, the best first; `sums` may start from an operand."""
     body = codelet.regions[0].blocks[0]
     result, ops = returned_value(codelet), _computing(codelet)
+    if ops and ops[0].in_place:
+        return [argument.arg_number for argument in _read_before(body.arguments, ops[0], result)]
     if any(not op.elementwise for op in ops):
         found = _added_to_sum(ops, result) + _read_by_epilogue(body.arguments, ops, result)
         return [argument.arg_number for argument in found] if sums else []
     return [i for i, argument in enumerate(body.arguments) if argument.type == result.type and argument != result]
+
+
+def _read_before(arguments: Sequence[ir.BlockArgument], first: Op, result: ir.Value) -> list[ir.BlockArgument]:
+    """The arguments of the result's type that loops read before they store there: the first operand, and epilogues'."""
+    leading, *others = (_as_stored(value) for value in first.operands)
+    found = [one for one in arguments if one.type == result.type and one not in others]
+    return sorted(found, key=lambda one: one != leading)
+
+
+def _as_stored(value: ir.Value) -> ir.Value:
+    """What was extended, or the value itself."""
+    owner = value.owner
+    return owner.operands[0] if isinstance(owner, Op) and is_extension(owner) else value
 
 
 @dataclass(frozen=True)

@@ -39,9 +39,10 @@ def planned_stages(
 
     `pack` is the pass that brings weights into the order in which the target reads them, and `stream` the one that runs
     chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
-    A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands, and attention is
-    one where it can be written with vectors of `lanes` elements.
+    A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands, and attention
+    and normalizations are where they can be written with vectors of `lanes` elements.
     """
+    fused = f"ipu-attention{{lanes={lanes}}},ipu-standardize{{lanes={lanes}}}"
     normal = f"ipu-unroll{{stack={stack}}},ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
     account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
@@ -50,7 +51,7 @@ def planned_stages(
     # Strips make the order anew, so it is theirs that counts.
     accounts = [account, ordered] if stream else [account, schedule, ordered]
     return (
-        Stage("graph", ",".join(filter(None, [normal, f"ipu-attention{{lanes={lanes}}}", pack]))),
+        Stage("graph", ",".join(filter(None, [normal, fused, pack]))),
         Stage("vertices", "ipu-fuse"),
         Stage("account", ",".join(accounts)),
         *([Stage("strips", f"{stream},{schedule},ipu-recompute{{{sharing}}}")] if stream else []),

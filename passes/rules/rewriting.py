@@ -10,9 +10,10 @@ from iree.compiler import ir
 from iree.compiler import rewrite as mlir_rewrite
 
 from pyipu.dialect.definition import OPS, Op, ipu_ops
+from pyipu.dialect.elementwise import Multiply
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.errors import CompilationError
-from pyipu.passes.folding import fold
+from pyipu.passes.folding import fold, number_of
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
@@ -135,6 +136,13 @@ def users(value: ir.Value) -> list[ir.OpView]:
 
 def shape_of(value: ir.Value) -> tuple[int, ...]:
     return tensor_of(value).shape
+
+
+def factor_of(value: ir.Value) -> tuple[ir.Value, float] | None:
+    """What was multiplied with a known number, and the number."""
+    op = producer(value, Multiply)
+    number = None if op is None else number_of(op.operands[1])
+    return None if op is None or number is None else (op.operands[0], number)
 
 
 def build(kind: type[Op], session: Session, *operands: ir.Value, **attributes: Any) -> ir.Value:

@@ -14,8 +14,8 @@ from pyipu.dialect.linear import Einsum, MatMul
 from pyipu.dialect.program import Constant, Parameter
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import tensor_of
-from pyipu.passes.folding import known_value
-from pyipu.passes.rules.rewriting import build, has_one_use, producer, shape_of, users
+from pyipu.passes.folding import known_value, number_of
+from pyipu.passes.rules.rewriting import build, factor_of, has_one_use, producer, shape_of, users
 from pyipu.passes.session import Session
 
 HIDDEN = 1e9
@@ -43,7 +43,7 @@ def scores_of(op: Softmax, session: Session) -> Scores:
     value, scale = op.operands[0], 1.0
     masks: list[ir.Value] = []
     while (inner := producer(value, Multiply, Add, Where)) is not None and has_one_use(value):
-        factor, masked = _factor(value), _masked(inner, session)
+        factor, masked = factor_of(value), _masked(inner, session)
         if factor is not None:
             value, number = factor
             scale *= number
@@ -58,19 +58,6 @@ def scores_of(op: Softmax, session: Session) -> Scores:
     return Scores(product, scale, masks)
 
 
-def _factor(value: ir.Value) -> tuple[ir.Value, float] | None:
-    """What was multiplied with a known number, and the number."""
-    op = producer(value, Multiply)
-    number = None if op is None else _number(op.operands[1])
-    return None if op is None or number is None else (op.operands[0], number)
-
-
-def _number(value: ir.Value) -> float | None:
-    """The only element of a constant."""
-    known = known_value(value)
-    return None if known is None or known.size != 1 else float(known.reshape(-1)[0])
-
-
 def _masked(op: Op, session: Session) -> tuple[ir.Value, ir.Value] | None:
     """The operand that is computed from products, and what is added to it."""
     *conditions, left, right = op.operands
@@ -79,7 +66,7 @@ def _masked(op: Op, session: Session) -> tuple[ir.Value, ir.Value] | None:
         return None
     if isinstance(op, Add):
         return value, other
-    fill = _number(other) if isinstance(op, Where) else None
+    fill = number_of(other) if isinstance(op, Where) else None
     if fill is None or fill > -HIDDEN:
         return None
     kept, hidden = (Constant.create(value=np.full((1,), one, tensor_of(value).numpy_dtype)).result for one in (0, fill))
@@ -118,7 +105,7 @@ def _hides_queries(op: Where, softmax: Softmax) -> bool:
     """Puts zeros where the softmax of a query's scores would be."""
     last = softmax.axis == len(shape_of(softmax.result)) - 1
     for_all_keys = shape_of(op.operands[0])[-1:] in ((), (1,)) and op.result.type == softmax.result.type
-    return last and for_all_keys and op.operands[2] == softmax.result and _number(op.operands[1]) == 0
+    return last and for_all_keys and op.operands[2] == softmax.result and number_of(op.operands[1]) == 0
 
 
 def _reader(value: ir.Value) -> ir.OpView | None:
@@ -135,7 +122,7 @@ def known_elements(value: ir.Value, session: Session) -> np.ndarray | None:
 def unscaled(value: ir.Value, text: str) -> tuple[tuple[ir.Value, str], float]:
     """An operand without the numbers that it is multiplied with, and their product."""
     scale = 1.0
-    while (factor := _factor(value)) is not None and shape_of(factor[0]) == shape_of(value):
+    while (factor := factor_of(value)) is not None and shape_of(factor[0]) == shape_of(value):
         value, number = factor
         scale *= number
     return (value, text), scale
