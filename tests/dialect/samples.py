@@ -166,6 +166,9 @@ _REDUCTION = [
     sample("softmax", "4x5xf32", axis=1),
     sample("softmax", "4x5x3xf32", axis=0),
     *(sample("softmax", f"4x5x{dtype}", axis=1) for dtype in ("f64", "f16", "bf16")),
+    sample("standardize", "3x16xf32", axes=(1,), epsilon=1e-5),
+    sample("standardize", "2x3x5xf32", axes=(0, 2), epsilon=0.1),
+    sample("standardize", "4x6xf64", axes=(1,), epsilon=1e-5),
 ]
 
 _LINEAR = [

@@ -102,3 +102,40 @@ func.func @main(%x: tensor<4x4xf32>) -> tensor<4x7xf32> {
   %4 = "ipu.softmax"(%3) {axis = 1 : i64} : (tensor<4x7xf32>) -> tensor<4x7xf32>
   return %4 : tensor<4x7xf32>
 }
+
+// -----
+
+// A normalization reads a row before it stores it.
+// CHECK: ipu.execute"(%arg0, %[[ROWS:[0-9]+]]) {codelet = @softmax_0{{.*}}tensor<4x16xf32>
+// CHECK: ipu.execute"(%[[ROWS]], %[[ROWS]]) {codelet = @standardize_1
+func.func @main(%x: tensor<4x16xf32>) -> tensor<4x16xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  %1 = "ipu.standardize"(%0) {axes = array<i64: 1>, epsilon = 1.0e-5 : f64} : (tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %1 : tensor<4x16xf32>
+}
+
+// -----
+
+// Attention may take the bytes of the queries, but of the keys, which every workgroup reads, it may not.
+// CHECK: ipu.execute"(%arg0, %[[Q:[0-9]+]]) {codelet = @softmax_0{{.*}}tensor<1x16x2x16xf32>
+// CHECK: ipu.execute"(%arg0, %[[K:[0-9]+]]) {codelet = @exp_1{{.*}}tensor<1x16x2x16xf32>
+// CHECK: ipu.execute"(%[[Q]], %[[K]], %[[Q]]) {codelet = @attention_2
+func.func @main(%x: tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32> {
+  %q = "ipu.softmax"(%x) {axis = 3 : i64} : (tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32>
+  %k = "ipu.exp"(%x) : (tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32>
+  %1 = "ipu.attention"(%q, %k, %k) {scale = 1.0 : f64} : (tensor<1x16x2x16xf32>, tensor<1x16x2x16xf32>, tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32>
+  return %1 : tensor<1x16x2x16xf32>
+}
+
+// -----
+
+// Queries that are keys as well keep their bytes.
+// CHECK: size = 2048 : i64, space = "arena"
+// CHECK: size = 2048 : i64, space = "result"
+// CHECK: ipu.execute"(%arg0, %[[Q:[0-9]+]]) {codelet = @softmax_0{{.*}}tensor<1x16x2x16xf32>
+// CHECK-NOT: ipu.execute"(%[[Q]], %[[Q]])
+func.func @main(%x: tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32> {
+  %q = "ipu.softmax"(%x) {axis = 3 : i64} : (tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32>
+  %1 = "ipu.attention"(%q, %q, %q) {scale = 1.0 : f64} : (tensor<1x16x2x16xf32>, tensor<1x16x2x16xf32>, tensor<1x16x2x16xf32>) -> tensor<1x16x2x16xf32>
+  return %1 : tensor<1x16x2x16xf32>
+}

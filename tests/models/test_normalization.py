@@ -1,0 +1,63 @@
+"""Layer normalization on the processor is one vertex, in place, whatever exporters wrote, and agrees with float64."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+import pyipu
+from pyipu.compiler import lower
+from pyipu.dialect.normalization import Standardize
+from pyipu.passes.verifier import all_ops
+from pyipu.targets import get
+
+EPSILON = 1e-5
+
+FORMS = {
+    "operator": f"n = LayerNormalization<epsilon={EPSILON}>(r, scale, bias)",
+    "written out": """m = ReduceMean<axes=[-1]>(r) c = Sub(r, m) s = Pow(c, two) v = ReduceMean<axes=[-1]>(s)
+        w = Add(v, epsilon) d = Sqrt(w) z = Div(c, d) a = Mul(z, scale) n = Add(a, bias)""",
+}
+
+
+def model(form: str, shape: tuple[int, ...]) -> onnx.ModelProto:
+    """`y` = relu(normalization of relu(x))."""
+    text = f"main (float{list(shape)} x) => (float{list(shape)} y) {{ r = Relu(x) {FORMS[form]} y = Relu(n) }}"
+    graph = onnx.parser.parse_graph(text)
+    known = {**parameters(shape[-1]), "two": np.float32(2), "epsilon": np.float32(EPSILON)}
+    used = {name: value for name, value in known.items() if f"{name}" in FORMS[form].replace("epsilon=", "")}
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(value), name) for name, value in used.items())
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def parameters(width: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(width)
+    return {name: random.standard_normal(width, np.float32) for name in ("scale", "bias")}
+
+
+def expected(x: np.ndarray) -> np.ndarray:
+    wide, known = np.maximum(x.astype(np.float64), 0), parameters(x.shape[-1])
+    centered = wide - wide.mean(-1, keepdims=True)
+    normal = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + EPSILON)
+    return np.maximum(normal * known["scale"] + known["bias"], 0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("shape", [(1, 12, 384), (32,), (7, 8), (2, 3, 5, 48)], ids=str)
+def test_it_agrees_with_float64(form: str, shape: tuple[int, ...]) -> None:
+    source = model(form, shape)
+    lowered = lower(source, get("cpu"))
+    assert sum(isinstance(op, Standardize) for op in all_ops(lowered.module)) == 1
+    executable = pyipu.compile(source, threads=2)
+    assert executable.memory.arena_bytes == 0, "all is computed where the result is"
+    x = np.random.default_rng(0).standard_normal(shape, np.float32) + 1
+    np.testing.assert_allclose(executable.run({"x": x})["y"], expected(x), rtol=0, atol=5e-6)
+
+
+@pytest.mark.parametrize(("storage", "tolerance"), [("f16", 1e-2), ("bf16", 8e-2)])
+def test_rows_in_16_bits_are_extended(storage: str, tolerance: float) -> None:
+    x = np.random.default_rng(0).standard_normal((6, 64), np.float32)
+    result = pyipu.compile(model("operator", (6, 64)), storage=storage, threads=2).run({"x": x})["y"]
+    np.testing.assert_allclose(result, expected(x), rtol=0, atol=tolerance)
