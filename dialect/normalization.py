@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
-from pyipu.dialect.normalization_loops import standardizes, write_standardized
 from pyipu.dialect.reduction import ReduceSum
+from pyipu.dialect.row_loops import StandardizedRows, has_vector_rows
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value
@@ -42,8 +42,8 @@ class Standardize(Op, mnemonic="standardize"):
 
     @staticmethod
     def lower(writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], epsilon: float) -> Value:
-        if standardizes(input.tensor, axes, writer.tiles.lanes(input.tensor)):
-            return write_standardized(writer, input, epsilon)
+        if has_vector_rows(input.tensor, axes, writer.tiles.lanes(input.tensor)):
+            return StandardizedRows(writer, input, epsilon).write()
         return _of_reductions(writer, input, axes, epsilon)
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyipu.dialect.definition import Op, Permutation, require
+from pyipu.dialect.row_loops import MOST_POWERS, SoftmaxRows, has_vector_rows
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value
@@ -157,6 +158,9 @@ class Softmax(Op, mnemonic="softmax"):
             return writer.cast(powers, input.tensor.dtype)
         if input.stored:
             return _softmax_of_narrow(writer, input, axis)
+        lanes = writer.tiles.lanes(input.tensor)
+        if has_vector_rows(input.tensor, (axis,), lanes) and input.tensor.shape[axis] <= MOST_POWERS:
+            return SoftmaxRows(writer, input).write()
         empty = writer.empty(input.tensor)
         return writer.write(
             f"linalg.softmax dimension({axis}) ins({input.name} : {input.type}) outs({empty.name} : {empty.type}) "

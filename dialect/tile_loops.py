@@ -87,9 +87,9 @@ class TileWriter(VectorWriter):
         aligned = zip(shape, indices[len(indices) - len(shape) :], strict=True)
         return self.read(value, [0 if size == 1 else index for size, index in aligned])
 
-    def total(self, vector: Scalar) -> Scalar:
-        """The sum of all lanes, in every lane."""
-        element = self.line(f"vector.reduction <add>, {vector.name} : {vector.type} into {vector.dtype}")
+    def total(self, word: str, vector: Scalar) -> Scalar:
+        """All lanes combined, in every lane; `word` is how MLIR names the combination, such as add."""
+        element = self.line(f"vector.reduction <{word}>, {vector.name} : {vector.type} into {vector.dtype}")
         return self.write(f"vector.broadcast {element} : {vector.dtype} to {vector.type}", vector.dtype)
 
     def _read(self, value: Value, indices: Sequence[Index], repeats: bool) -> Scalar:

@@ -12,9 +12,9 @@ from iree.compiler import ir
 
 from pyipu.dialect.elementwise import Add, Divide, Multiply, Reciprocal, Sqrt, Subtract
 from pyipu.dialect.normalization import Standardize
-from pyipu.dialect.normalization_loops import standardizes
 from pyipu.dialect.program import Constant
 from pyipu.dialect.reduction import ReduceSum
+from pyipu.dialect.row_loops import has_vector_rows
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import number_of
@@ -59,7 +59,7 @@ class FindNormalization(Pass):
     def _suits(self, value: ir.Value, axes: Sequence[int]) -> bool:
         tensor = tensor_of(value)
         full = self.lanes > 0 and tensor.shape[-1] % (self.lanes // 2) == 0 and tensor.dtype == "f32"
-        return full and standardizes(tensor, axes, self.lanes)
+        return full and has_vector_rows(tensor, axes, self.lanes)
 
     def _written_out(self, op: Standardize, session: Session) -> ir.Value | None:
         return None if self._suits(op.operands[0], op.axes) else written_out(op, session)

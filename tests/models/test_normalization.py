@@ -61,3 +61,20 @@ def test_rows_in_16_bits_are_extended(storage: str, tolerance: float) -> None:
     x = np.random.default_rng(0).standard_normal((6, 64), np.float32)
     result = pyipu.compile(model("operator", (6, 64)), storage=storage, threads=2).run({"x": x})["y"]
     np.testing.assert_allclose(result, expected(x), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("shape", [(3, 8), (2, 5, 384), (64,), (2, 4104), (3, 10)], ids=str)
+def test_softmax_of_rows_agrees_with_float64(shape: tuple[int, ...]) -> None:
+    """Rows that do not fill vectors, or would not fit on the stack, are left to the code generator."""
+    dimensions = list(shape)
+    graph = onnx.parser.parse_graph(
+        f"main (float{dimensions} x) => (float{dimensions} y) {{ y = Softmax<axis=-1>(x) }}"
+    )
+    source = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    x = 10 * np.random.default_rng(0).standard_normal(shape, np.float32) + 100
+    x[..., 1] = -np.inf
+    powers = np.exp(x.astype(np.float64) - x.max(-1, keepdims=True))
+    result = pyipu.compile(source, threads=2).run({"x": x})["y"]
+    np.testing.assert_allclose(result, powers / powers.sum(-1, keepdims=True), rtol=2e-6, atol=1e-30)
+    result = pyipu.compile(source, threads=2).run({"x": np.full_like(x, np.nan)})["y"]
+    assert np.isnan(result).all()
