@@ -23,6 +23,7 @@ class Attention(Op, mnemonic="attention"):
 
     scale: float
     in_place = True
+    takes_epilogue = True
     widens = True
 
     @staticmethod

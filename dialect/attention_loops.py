@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial, reduce
 
 from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.tile_loops import Index, Part, TileWriter
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.writer import CodeletWriter, Value
+from pyipu.dialect.writer import CodeletWriter, Epilogue, Value
 
 STACK = 24 * 1024
 """Bytes for what a workgroup keeps besides its operands and its result; IREE allows 32 KiB."""
@@ -74,13 +74,15 @@ class _Attention:
         self.vectors, self.result, self.scale = vectors, result, scale
         self.query, self.key, self.value, *masks = operands
         self.mask = masks[0] if masks else None
+        self.epilogue = vectors.codelet.epilogue or Epilogue((), result, lambda scalars, element: element)
+        vectors.codelet.epilogue = None
         self.lanes = vectors.lanes
         self.depth, self.keys = self.query.tensor.shape[3], self.key.tensor.shape[1]
 
     def write(self) -> Value:
         batch, length, heads, _ = self.result.shape
         counts = batch, heads, -(-length // self.lanes)
-        return self.vectors.in_workgroups(self.result, counts, self.lanes, self._part, self._workgroup)
+        return self.vectors.in_workgroups(self.epilogue.result, counts, self.lanes, self._part, self._workgroup)
 
     @property
     def _block(self) -> int:
@@ -115,7 +117,7 @@ class _Attention:
         kept = _Kept(*vectors.loop(whole, block, [kept.scores, kept.sums, kept.statistics], turn))
         if whole < self.keys:
             kept = self._add(place, vectors.index(whole), self.keys - whole, kept)
-        self._finish(first, kept)
+        self._finish(place, first, kept)
 
     def _row(self, first: str, number: int) -> str:
         """A query; behind the last one it is the last one again."""
@@ -279,20 +281,24 @@ class _Attention:
 
         return vectors.loop(self.result.shape[3], self.lanes, [kept.sums], turn)[0]
 
-    def _finish(self, first: str, kept: _Kept) -> None:
+    def _finish(self, place: _Place, first: str, kept: _Kept) -> None:
         """Divides by the sums of the powers."""
         vectors = self.vectors
         factor = vectors.divide(self._constant(1), vectors.read(kept.statistics, [_SUM, 0]))
-        statistics = vectors.put(factor, kept.statistics, [_FACTOR, 0])
-
-        def finish(query: int, column: str) -> None:
-            factor = vectors.repeat(statistics, [_FACTOR, query])
-            vectors.fill(vectors.multiply(vectors.read(kept.sums, [query, column]), factor), [0, query, 0, column])
+        done = replace(kept, statistics=vectors.put(factor, kept.statistics, [_FACTOR, 0]))
 
         def turn(column: str) -> None:
             for query in range(self.lanes):
                 row = vectors.affine(f"d0 + {query}", first)
                 with vectors.only_if(row, self.result.shape[1]) if query >= self._rest > 0 else nullcontext():
-                    finish(query, column)
+                    self._store(place, done, query, column)
 
         vectors.filling(self.result.shape[3], self.lanes, turn)
+
+    def _store(self, place: _Place, kept: _Kept, query: int, column: str) -> None:
+        """Some columns of one query's result, and what the epilogue makes of them."""
+        vectors, at = self.vectors, [place.batch, place.rows[query], place.head, column]
+        factor = vectors.repeat(kept.statistics, [_FACTOR, query])
+        vector = vectors.multiply(vectors.read(kept.sums, [query, column]), factor)
+        operands = [vectors.read_broadcast(one, at) for one in self.epilogue.operands]
+        vectors.fill(self.epilogue.body(vectors, vector, *operands), [0, query, 0, column])

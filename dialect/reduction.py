@@ -137,6 +137,7 @@ class Softmax(Op, mnemonic="softmax"):
     """e^(x - max) divided by its sum, along `axis`."""
 
     axis: int
+    takes_epilogue = True
     widens = True
 
     @staticmethod

@@ -28,11 +28,11 @@ SCORES = {
 
 
 def model(scores: str, query: tuple[int, ...], keys: int, columns: int, mask: np.ndarray | None) -> onnx.ModelProto:
-    """`y` from `q` [N, H, L, D], `k` [N, H, S, D] and `v` [N, H, S, E]."""
+    """`y`, the positive part of what is made from `q` [N, H, L, D], `k` [N, H, S, D] and `v` [N, H, S, E]."""
     batch, heads, _, depth = query
     shapes = {"q": query, "k": (batch, heads, keys, depth), "v": (batch, heads, keys, columns)}
     inputs = ", ".join(f"float{list(shape)} {name}" for name, shape in shapes.items())
-    body = f"kt = Transpose<perm=[0,1,3,2]>(k) {SCORES[scores]} p = Softmax<axis=-1>(u) y = MatMul(p, v)"
+    body = f"kt = Transpose<perm=[0,1,3,2]>(k) {SCORES[scores]} p = Softmax<axis=-1>(u) z = MatMul(p, v) y = Relu(z)"
     graph = onnx.parser.parse_graph(f"main ({inputs}) => (float{[*query[:3], columns]} y) {{ {body} }}")
     seen = None if mask is None else mask >= 0
     known = {
@@ -58,7 +58,7 @@ def expected(inputs: dict[str, np.ndarray], mask: np.ndarray | float) -> np.ndar
     q, k, v = (inputs[name].astype(np.float64) for name in "qkv")
     scores = SCALE * q @ k.swapaxes(2, 3) + mask
     powers = np.exp(scores - scores.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True) @ v
+    return np.maximum(powers / powers.sum(-1, keepdims=True) @ v, 0)
 
 
 def causal(length: int, hidden: float) -> np.ndarray:
@@ -135,7 +135,8 @@ def test_where_all_is_hidden_all_weights_are_equal() -> None:
     mask = np.full((1, 1, 1, 320), np.finfo(np.float32).min, np.float32)
     inputs = numbers((1, 1, 16, 64), 320, 64)
     result = pyipu.compile(model("masked", (1, 1, 16, 64), 320, 64, mask)).run(inputs)["y"]
-    np.testing.assert_allclose(result, np.broadcast_to(inputs["v"].mean(2, keepdims=True), result.shape), atol=2e-6)
+    mean = np.maximum(inputs["v"].mean(2, keepdims=True), 0)
+    np.testing.assert_allclose(result, np.broadcast_to(mean, result.shape), atol=2e-6)
 
 
 @pytest.mark.parametrize(("storage", "tolerance"), [("f16", 5e-3), ("bf16", 4e-2), ("int8", 5e-6)])

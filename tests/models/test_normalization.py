@@ -78,3 +78,12 @@ def test_softmax_of_rows_agrees_with_float64(shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(result, powers / powers.sum(-1, keepdims=True), rtol=2e-6, atol=1e-30)
     result = pyipu.compile(source, threads=2).run({"x": np.full_like(x, np.nan)})["y"]
     assert np.isnan(result).all()
+
+
+def test_softmax_of_scores_that_stay_wide_is_rounded_in_its_loops() -> None:
+    text = "main (float[64, 32] x) => (float[64, 32] y) { p = Softmax<axis=-1>(x) y = Relu(p) }"
+    source = helper.make_model(onnx.parser.parse_graph(text), opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    x = np.random.default_rng(0).standard_normal((64, 32), np.float32)
+    powers = np.exp(x.astype(np.float64))
+    result = pyipu.compile(source, storage="f16", threads=2).run({"x": x})["y"]
+    np.testing.assert_allclose(result, powers / powers.sum(-1, keepdims=True), rtol=1e-3)
