@@ -37,7 +37,7 @@ from pyipu.parameters import Parameters
 from pyipu.passes.references import base_of
 from pyipu.passes.verifier import all_ops
 from pyipu.targets.codegen import compile_stream
-from pyipu.targets.stream import dispatched
+from pyipu.targets.program import dispatched
 
 CALLS = 40
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pyipu.dialect.types import Tensor
 
@@ -17,6 +18,14 @@ class Tiles:
 
     workgroup: str = ""
     """The attribute of an `scf.forall` each of whose turns is a workgroup."""
+
+    def described(self, device: str) -> Tiles:
+        """The choices for a device, which is as IREE describes it."""
+        return self
+
+    def noting(self, note: Callable[[Any], None]) -> Tiles:
+        """The same choices, each of which `note` is told; those that are left to IREE it is not."""
+        return self
 
     def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
         """For `linalg.conv_2d_nhwc_hwcf` over so many input channels."""

@@ -26,6 +26,9 @@ from pyipu.errors import Error, InputError
 from pyipu.targets.target import PRECISIONS, STORAGES
 
 _SPLAT = re.compile(r"(?P<shape>(?:\d+x)*)(?P<dtype>[a-z]+\d+)(?:=(?P<number>[^=]+))?")
+_FOR_COMPILING = ("target", "shape", "storage", "precision", "memory_budget", "winograd", "tune", "tune_file")
+"""Options that a model which is compiled already does not take."""
+
 _BFLOAT16_IN_NPY = np.dtype("V2")
 """The .npy format has no name for bfloat16 and keeps two plain bytes."""
 
@@ -109,6 +112,8 @@ def _add_compiler_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--winograd", type=int, choices=(0, *POINTS), help="the largest tiles of fast convolutions; 4 by default"
     )
+    command.add_argument("--tune", type=float, metavar="SECONDS", help="search faster code for about so long")
+    command.add_argument("--tune-file", metavar="FILE", help="what was found so; tune.json in the cache by default")
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -135,8 +140,7 @@ def _opened(options: argparse.Namespace) -> Executable:
     """The model of the command line: loaded from a folder, or compiled now."""
     if not Path(options.model).is_dir():
         return _compiled(options)
-    told = (options.target, options.shape, options.storage, options.precision, options.memory_budget, options.winograd)
-    if any(told):
+    if any(getattr(options, name) for name in _FOR_COMPILING):
         raise InputError(f"{options.model} is compiled already; how to compile it can only be said for .onnx files")
     return engine.load(options.model, threads=options.threads)
 
@@ -153,6 +157,8 @@ def _compiled(options: argparse.Namespace) -> Executable:
         storage=options.storage,
         precision=options.precision,
         winograd=compiler.LARGEST_TILES if options.winograd is None else options.winograd,
+        tune=options.tune,
+        tune_file=options.tune_file,
     )
 
 

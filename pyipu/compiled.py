@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyipu.cache import keep, read_kept
 from pyipu.errors import Error
@@ -25,6 +25,11 @@ class Compiled:
     plan: Plan
     parameters: tuple[str, ...]
     """The names of the weights that the code loads."""
+
+    def having(self, code: bytes) -> Compiled:
+        """The same program as other code."""
+        memory = replace(self.plan.memory, code_bytes=len(code))
+        return replace(self, code=code, plan=replace(self.plan, memory=memory))
 
 
 def once(key: str, make: Callable[[], Compiled]) -> Compiled:

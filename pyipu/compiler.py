@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import re
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -18,10 +18,13 @@ from pyipu.certificate import memory_plan
 from pyipu.compiled import Compiled, once
 from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
+from pyipu.dialect.tiles import Tiles
 from pyipu.engine import Executable
 from pyipu.errors import Error
 from pyipu.importer import Imported, import_model
 from pyipu.importer.model import ModelSource
+from pyipu.learned import Knowledge, tune_path
+from pyipu.observers import Observer, Observers, dumper
 from pyipu.parameters import Parameters
 from pyipu.passes.allocate import steps
 from pyipu.passes.functions import copy_of, main_function
@@ -34,8 +37,8 @@ from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
 from pyipu.targets.target import STORAGE_FREE, Target, with_precision
-
-Observer = Callable[[str, ir.Module], None]
+from pyipu.targets.tiles import Tiling
+from pyipu.tuning import Tuner, check_tunable
 
 LARGEST_TILES = 4
 """Of fast convolutions, in pixels along each side."""
@@ -52,6 +55,8 @@ def compile(
     storage: str | None = None,
     precision: str | None = None,
     winograd: int = LARGEST_TILES,
+    tune: float | None = None,
+    tune_file: str | os.PathLike[str] | None = None,
     cache: bool = True,
 ) -> Executable:
     """Compiles an ONNX model.
@@ -72,11 +77,16 @@ def compile(
             default it is as in the model.
         winograd: the largest tiles of fast 3 x 3 convolutions, in pixels along each side, on targets that have them: 4,
             or 2 for smaller errors, or 0 for none. They yield to a memory budget, and to `storage` and `precision`.
+        tune: search better tiles for the codelets, for about so many seconds; what is found, and makes the whole model
+            faster, is kept in the tune file, and used by later compilations with as many threads.
+        tune_file: what was found out; by default `tune.json` in the cache folder. It may come from another machine, and
+            says something where code for the same processor is made.
         cache: take plan and machine code from the cache folder (see docs/settings.md) if an equal graph was compiled
             before; weights are always read from the model.
 
     Raises:
         pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
+        pyipu.TuningError: code for the target cannot be timed on this machine, or the tune file is damaged.
         pyipu.Error: the model is broken, needs what pyipu does not have, or does not fit `shapes` or the target;
             see `pyipu.errors` for the kinds.
     """
@@ -95,25 +105,56 @@ def compile(
         )
         # What is dumped comes from the passes, so they have to run.
         key = prepared.key(allow_over_budget) if cache and settings.dump_folder() is None else None
-
-        def make() -> Compiled:
-            lowered = prepared.lowered(allow_over_budget)
-            bar.stage("generate code")
-            return _compiled(lowered, chosen, cache)
-
-        compiled = once(key, make) if key else make()
+        known = Knowledge.read(tune_path(tune_file, cache, tune), prepared.device, threads)
+        compilation = _Compilation(prepared, known, allow_over_budget, cache, bar.stage)
+        if tune is not None:
+            compilation = compilation.tuned(tune)
+        compiled = once(digest(key, compilation.known.tilings), compilation.make) if key else compilation.make()
     prepared.parameters.keep(compiled.parameters)
     return Executable(compiled.code, prepared.parameters, replace(compiled.plan, threads=threads), chosen, threads)
 
 
-def _compiled(lowered: Lowered, target: Target, cache: bool) -> Compiled:
-    """The plan is read off the program while IREE, in a process of its own, generates code."""
-    with ThreadPoolExecutor(max_workers=1) as background:
-        compiling = background.submit(compile_stream, lowered.stream, target, cache=cache)
-        plan = lowered.plan(target, None, b"")
-        code = compiling.result()
-    sized = replace(plan.memory, code_bytes=len(code))
-    return Compiled(code, replace(plan, memory=sized), tuple(lowered.parameters))
+@dataclass(frozen=True)
+class _Compilation:
+    """What is left to do for a prepared model that is not in the cache."""
+
+    prepared: Prepared
+    known: Knowledge
+    allow_over_budget: bool
+    cache: bool
+    say: Callable[[str], None]
+    done: Compiled | None = None
+
+    def make(self) -> Compiled:
+        """With the tiles that are known."""
+        return self.done or self._compiled(self._lowered())
+
+    def tuned(self, seconds: float) -> _Compilation:
+        """With more tiles, which are searched now."""
+        prepared, target, known = self.prepared, self.prepared.target, self.known
+        check_tunable(target, prepared.device, seconds)
+        lowered = self._lowered()
+        first = self._compiled(lowered)
+
+        def code(tilings: Mapping[str, Tiling]) -> bytes:
+            return compile_stream(prepared.emitted(lowered.module, tilings), target, cache=self.cache)
+
+        executable = Executable(first.code, prepared.parameters, first.plan, target, known.threads)
+        tuner = Tuner(lowered.module, prepared.device, executable, known.findings, code, seconds, self.say)
+        better = known.learn(tuner.run())
+        return replace(self, known=better, done=first.having(code(better.tilings)))
+
+    def _lowered(self) -> Lowered:
+        return self.prepared.lowered(self.allow_over_budget, self.known.tilings)
+
+    def _compiled(self, lowered: Lowered) -> Compiled:
+        """The plan is read off the program while IREE, in a process of its own, generates code."""
+        self.say("generate code")
+        target = self.prepared.target
+        with ThreadPoolExecutor(max_workers=1) as background:
+            compiling = background.submit(compile_stream, lowered.stream, target, cache=self.cache)
+            plan = lowered.plan(target, None, b"")
+            return Compiled(b"", plan, tuple(lowered.parameters)).having(compiling.result())
 
 
 @dataclass(frozen=True)
@@ -195,7 +236,7 @@ def prepare(
         pipelines = [pipeline.having(scales=False) for pipeline in pipelines]
     tiles = 0 if storage or precision else _checked(winograd)
     budget = None if memory_budget is None else parse_budget(memory_budget)
-    see = _Observers([one for one in (_dumper(), observe) if one])
+    see = Observers([one for one in (dumper(), observe) if one])
     with ThreadPoolExecutor(max_workers=1) as background:
         device = background.submit(device_attribute, target)  # a process of its own, so it costs nothing to ask early
         imported = import_model(model, pyipu.dialect.context(), session.parameters, shapes)
@@ -229,14 +270,11 @@ class Prepared:
         options = (self.target, self.storage, self.precision, self.budget, allow_over_budget, settings.poison())
         return digest(sources(), self.device, *tensors, *options, *graphs)
 
-    def lowered(self, allow_over_budget: bool = False) -> Lowered:
-        """Plans the memory and emits the program; the modules are others afterwards."""
+    def lowered(self, allow_over_budget: bool = False, tilings: Mapping[str, Tiling] | None = None) -> Lowered:
+        """Plans the memory and emits the program, in tiles that are known; the modules are others afterwards."""
         planned, parameters = self._planned(allow_over_budget), self.parameters
         parameters.keep(dict.fromkeys(op.key for op in all_ops(planned.module) if isinstance(op, Parameter)))
-        names, target = [tensor.name for tensor in self.imported.inputs], self.target
-        with planned.module.context:
-            poison, together = settings.poison(), target.codelets_together
-            stream = emit_module(planned.module, self.device, names, poison, target.tiles, together)
+        stream = self.emitted(planned.module, tilings)
         return Lowered(
             planned.module,
             self.imported,
@@ -247,6 +285,18 @@ class Prepared:
             self.precision,
             planned.milliseconds,
         )
+
+    @property
+    def tiles(self) -> Tiles:
+        """How the target tiles codelets for its device."""
+        return self.target.tiles.described(self.device)
+
+    def emitted(self, module: ir.Module, tilings: Mapping[str, Tiling] | None = None) -> str:
+        """The text for IREE of a planned module; `tilings` are those of some codelets, by their keys."""
+        names, target = [tensor.name for tensor in self.imported.inputs], self.target
+        with module.context:
+            poison, together = settings.poison(), target.codelets_together
+            return emit_module(module, self.device, names, poison, self.tiles, together, tilings)
 
     def _planned(self, allow_over_budget: bool) -> _Planned:
         if self.budget is None:
@@ -337,32 +387,6 @@ def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:
     """Bytes that a pass noted on the main function."""
     attributes = main_function(module).attributes
     return ir.IntegerAttr(attributes[f"ipu.{name}_bytes"]).value if f"ipu.{name}_bytes" in attributes else otherwise
-
-
-@dataclass(frozen=True)
-class _Observers:
-    """Passes on what it is called with."""
-
-    all: Sequence[Observer]
-
-    def __call__(self, name: str, module: ir.Module) -> None:
-        for one in self.all:
-            one(name, module)
-
-
-def _dumper() -> Observer | None:
-    """Writes the IR after each pass into the folder that the settings name, numbered in order."""
-    folder = settings.dump_folder()
-    if folder is None:
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
-    number = itertools.count()
-
-    def write(name: str, module: ir.Module) -> None:
-        title = re.sub(r"\W+", "-", name).strip("-")
-        (folder / f"{next(number):02}-{title}.mlir").write_text(f"{module}\n")
-
-    return write
 
 
 def vertices(module: ir.Module) -> list[Execute]:

@@ -76,6 +76,11 @@ class Executable:
         return self._plan
 
     @property
+    def module(self) -> bytes:
+        """The compiled code, the bytes of a .vmfb."""
+        return self._module
+
+    @property
     def parameters(self) -> Parameters:
         """The weights, in the layout in which the model reads them."""
         return self._parameters

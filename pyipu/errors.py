@@ -37,6 +37,10 @@ class PrecisionError(Error):
     """There is no such precision, or the target's processor cannot compute in it."""
 
 
+class TuningError(Error):
+    """The target cannot be tuned on this machine, or a file of what was learned is damaged."""
+
+
 class VersionError(Error):
     """An installed package is not the version that this pyipu was tested with."""
 

@@ -30,5 +30,11 @@ CPU = Target(
             value="host",
             description='the processor: "host", "generic", or a name that LLVM knows, such as "znver4" or "x86-64-v3"',
         ),
+        Option(
+            name="triple",
+            flag="--iree-llvmcpu-target-triple",
+            value="",
+            description='the architecture and system, such as "aarch64-linux-gnu"; those of this machine by default',
+        ),
     ),
 )

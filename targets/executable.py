@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from iree.compiler.dialects import func
 
+from pyipu.cache import digest
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.writer import CodeletWriter, Shape, Value, signless
+from pyipu.errors import TuningError
 from pyipu.targets.binding import Binding, Interface, Passed, joined, stored
 from pyipu.targets.codelet import lower_codelet
 from pyipu.targets.paired import paired_kernel
+from pyipu.targets.tiles import TiledNest, Tiling
 
 ALIGNMENT = 64
 """Bytes at which every binding starts; the code generator may rely on it."""
@@ -30,14 +33,47 @@ class Function:
     name: str
     workgroups: str
     text: str
+    nest: TiledNest | None = None
+    """The loop nest that can be tiled otherwise, if there is one, and only one."""
+
+    @property
+    def key(self) -> str:
+        """Names all that it does, and how; equal functions of other programs have the same key."""
+        return digest(self.text.replace(_head(self.name), _head(""), 1))
+
+    def tiled(self, tiling: Tiling, name: str = "") -> Function:
+        """The same work in other tiles, under another name if one is given.
+
+        Raises:
+            TuningError: the loop nest cannot be tiled so.
+        """
+        nest = replace(self.nest, tiling=tiling) if self.nest else None
+        if self.nest is None or nest is None or not nest.fits:
+            raise TuningError(f"{tiling} do not fit the loops of {self.name}; delete the file that they are from")
+        renamed = self.text.replace(_head(self.name), _head(name or self.name), 1)
+        text = renamed.replace(self.nest.tiling.attribute, tiling.attribute)
+        return Function(name or self.name, self.workgroups, text, nest)
 
 
-def emit_function(name: str, interface: Interface, codelet: func.FuncOp, tiles: Tiles | None = None) -> Function:
-    """The function that placed vertices share; `tiles` are the target's."""
-    tiles = tiles or Tiles()
+def emit_function(
+    name: str,
+    interface: Interface,
+    codelet: func.FuncOp,
+    tiles: Tiles | None = None,
+    learned: Mapping[str, Tiling] | None = None,
+) -> Function:
+    """The function that placed vertices share; `tiles` are the target's.
+
+    `learned` are better ones, by the keys of functions in the target's tiles.
+    """
+    nests: list[TiledNest] = []
+    tiles = (tiles or Tiles()).noting(nests.append)
     kernel = paired_kernel(interface, codelet, tiles)
     if kernel is None:
-        return Function(name, _BY_THE_CODE_GENERATOR, _text(name, interface, "", _lowered(interface, codelet, tiles)))
+        text = _text(name, interface, "", _lowered(interface, codelet, tiles))
+        function = Function(name, _BY_THE_CODE_GENERATOR, text, nests[0] if len(nests) == 1 else None)
+        better = learned.get(function.key) if learned and function.nest else None
+        return function.tiled(better) if better else function
     counts = zip("xyz", (*kernel.workgroups, 1), strict=True)
     workgroups = "\n".join(f"%{dimension} = arith.constant {count} : index" for dimension, count in counts)
     return Function(name, workgroups, _text(name, interface, _AS_IT_IS, kernel.lines))
@@ -49,7 +85,11 @@ def _text(name: str, interface: Interface, attributes: str, lines: Sequence[str]
     arguments = [f"%b{i}: !stream.binding {{stream.alignment = {ALIGNMENT} : index}}" for i in bindings]
     arguments += [f"%passed{i}: i32" for i in range(len(interface.places))]
     body = "\n".join(lines)
-    return f"func.func @{name}({', '.join(arguments)}) {attributes}{{\n{body}\nreturn\n}}\n"
+    return f"{_head(name)}{', '.join(arguments)}) {attributes}{{\n{body}\nreturn\n}}\n"
+
+
+def _head(name: str) -> str:
+    return f"func.func @{name}("
 
 
 def emit_executable(name: str, functions: Sequence[Function]) -> str:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from iree.compiler import ir
 
-from pyipu.dialect.definition import Op, ipu_ops
-from pyipu.dialect.program import Border, Execute, Parameter
+from pyipu.dialect.definition import Op
+from pyipu.dialect.program import Border, Execute
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import SCOPE
-from pyipu.passes.functions import codelets, main_function
+from pyipu.passes.functions import codelets
 from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, distance
-from pyipu.targets.binding import Interface
-from pyipu.targets.copying import moves
 from pyipu.targets.executable import Function, emit_executable, emit_function
+from pyipu.targets.program import CONSTANT, EXTERNAL, Program, Resource, Step, function_of
+from pyipu.targets.tiles import Tiling
 
 _ON = "on(#hal.device.affinity<@dev>)"
-_EXTERNAL = "!stream.resource<external>"
-_TRANSIENT = "!stream.resource<transient>"
-_CONSTANT = "!stream.resource<constant>"
 
 _POISON = (0xFF, "i8")
 """All bits set is NaN in every floating-point type."""
@@ -35,114 +32,54 @@ def emit_module(
     poison: bool = False,
     tiles: Tiles | None = None,
     together: int | None = None,
+    learned: Mapping[str, Tiling] | None = None,
 ) -> str:
     """The `stream` module of a placed, allocated and outlined program; `device` is a `#hal.device.target<…>`.
 
     `input_names` stand in the error that a caller with a wrong shape gets from IREE. With `poison` every call begins by
     writing NaN all over the arena and the results, so that a read of unwritten memory shows. `tiles` says how codelets
-    are tiled; by default IREE decides. About `together` of them share an executable; by default each has its own.
+    are tiled, and `learned` how those of some keys are instead; by default IREE decides. About `together` of them share
+    an executable; by default each has its own.
     """
     program = Program.read(module, input_names, together)
-    parts = [_executables(module, program, tiles), _parameters(program), _main(program, poison)]
-    body = "\n".join(part for part in parts if part)
+    return _module(device, program, emit_functions(module, program, tiles, learned), [_main(program, poison)])
+
+
+def emit_trials(
+    device: str, program: Program, functions: Sequence[Function], trials: Mapping[str, Mapping[str, str]]
+) -> str:
+    """A module that runs the program several times, on inputs of its own, one step after the other.
+
+    `functions` are all that its executables hold. Each trial is a name, under which the program is called without
+    arguments, and which functions run in the place of others.
+    """
+    mains = [_main(replace(program, instead=instead, is_trial=True), False, name) for name, instead in trials.items()]
+    return _module(device, program, functions, mains)
+
+
+def _module(device: str, program: Program, functions: Sequence[Function], mains: Sequence[str]) -> str:
+    body = "\n".join(part for part in (_executables(program, functions), _parameters(program), *mains) if part)
     return (
         "module attributes {stream.affinity.default = #hal.device.affinity<@dev>} {\n"
         f"util.global private @dev = {device} : !hal.device\n{body}\n}}\n"
     )
 
 
-@dataclass(frozen=True)
-class Resource:
-    """A byte range outside of the command stream, and its name inside."""
-
-    outer: str
-    inner: str
-    lifetime: str
-    size: int
-
-
-@dataclass(frozen=True)
-class Program:
-    """The main function, sorted into what is emitted where."""
-
-    arguments: list[ir.Value]
-    argument_names: list[str]
-    parameters: list[Parameter]
-    steps: list[Border | Execute]
-    returned: list[ir.Value]
-    arena_bytes: int
-    interfaces: dict[str, Interface]
-    """How each function is called, by name; the vertices that share it are equal in all else it is compiled for."""
-    executables: dict[str, str]
-    """The executable that holds each function; other names are those of vertices that commands copy."""
-
-    @staticmethod
-    def read(module: ir.Module, input_names: Sequence[str], together: int | None = None) -> Program:
-        main = main_function(module)
-        block = main.regions[0].blocks[0]
-        ops = list(ipu_ops(block))
-        arena = ir.IntegerAttr(main.attributes["ipu.arena_bytes"]).value
-        sharing = _sharing(dispatched(module))
-        return Program(
-            list(block.arguments),
-            list(input_names) or [f"input {i}" for i in range(len(block.arguments))],
-            [op for op in ops if isinstance(op, Parameter)],
-            [op for op in ops if isinstance(op, Border | Execute)],
-            list(block.operations[len(block.operations) - 1].operands),
-            arena,
-            {name: Interface.of(vertices) for name, vertices in sharing.items()},
-            _executables_of(list(sharing), together),
-        )
-
-    def resources(self) -> dict[ir.Value, Resource]:
-        """What each base of a view is: an input, a parameter, a returned result; the arena's buffers share one."""
-        found: dict[ir.Value, Resource] = {}
-        for i, value in enumerate(self.arguments):
-            found[value] = Resource(f"%input{i}", f"%i{i}", _EXTERNAL, tensor_of(value).bytes)
-        for i, op in enumerate(self.parameters):
-            found[op.results[0]] = Resource(f"%parameter{i}", f"%p{i}", _CONSTANT, tensor_of(op.results[0]).bytes)
-        for i, value in enumerate(self.returned):
-            base = base_of(value)
-            found[base] = Resource(f"%result{i}", f"%r{i}", _EXTERNAL, base.owner.size)
-        return found
-
-    @property
-    def arena(self) -> Resource:
-        return Resource("%arena", "%m", _TRANSIENT, self.arena_bytes)
-
-
-def dispatched(module: ir.Module) -> list[Execute]:
-    """The placed vertices that run code, in order; a command does what the others do."""
-    bodies, ops = codelets(module), ipu_ops(main_function(module).regions[0].blocks[0])
-    return [op for op in ops if isinstance(op, Execute) and not moves(op, bodies)]
-
-
-def _sharing(ops: Sequence[Execute]) -> dict[str, list[Execute]]:
-    """Placed vertices by the name of the function that they share."""
-    found: dict[str, list[Execute]] = {}
-    for op in ops:
-        found.setdefault(_function(op), []).append(op)
-    return found
-
-
-def _function(op: Execute) -> str:
-    return op.executable or op.codelet
-
-
-def _executables_of(functions: Sequence[str], together: int | None) -> dict[str, str]:
-    """As few executables as hold so many functions each; what runs in a row lies in one, which loads less code."""
-    if together is None:
-        return {function: function for function in functions}
-    count = -(-len(functions) // together)
-    return {function: f"codelets_{number * count // len(functions)}" for number, function in enumerate(functions)}
-
-
-def _executables(module: ir.Module, program: Program, tiles: Tiles | None) -> str:
+def emit_functions(
+    module: ir.Module, program: Program, tiles: Tiles | None, learned: Mapping[str, Tiling] | None
+) -> list[Function]:
+    """What the program's vertices run."""
     bodies = codelets(module)
+    return [
+        emit_function(name, interface, bodies[interface.vertex.codelet], tiles, learned)
+        for name, interface in program.interfaces.items()
+    ]
+
+
+def _executables(program: Program, functions: Sequence[Function]) -> str:
     held: dict[str, list[Function]] = {}
-    for name, interface in program.interfaces.items():
-        function = emit_function(name, interface, bodies[interface.vertex.codelet], tiles)
-        held.setdefault(program.executables[name], []).append(function)
+    for function in functions:
+        held.setdefault(program.executables[function.name], []).append(function)
     return "".join(emit_executable(name, functions) for name, functions in held.items())
 
 
@@ -152,17 +89,17 @@ def _parameters(program: Program) -> str:
     if not ops:
         return ""
     sizes = [tensor_of(op.results[0]).bytes for op in ops]
-    lines = [f"util.global private @parameter_{i} : {_CONSTANT}" for i in range(len(ops))]
+    lines = [f"util.global private @parameter_{i} : {CONSTANT}" for i in range(len(ops))]
     lines += ["util.initializer {", "%begin = arith.constant 0 : i64"]
     lines += [f"%size{size} = arith.constant {size} : index" for size in dict.fromkeys(sizes)]
     lines += [f'%scope = util.buffer.constant : !util.buffer = "{SCOPE}"']
     lines += [f"%key{i} = util.buffer.constant : !util.buffer = {_quoted(op.key)}" for i, op in enumerate(ops)]
-    loads = ",\n".join(f"%scope::%key{i}[%begin] : {_CONSTANT}{{%size{size}}}" for i, size in enumerate(sizes))
+    loads = ",\n".join(f"%scope::%key{i}[%begin] : {CONSTANT}{{%size{size}}}" for i, size in enumerate(sizes))
     lines += [f"%loaded:{len(ops)}, %loading = stream.cmd.parameter.load {_ON} {{\n{loads}\n}} => !stream.timepoint"]
     loaded = ", ".join(f"%loaded#{i}" for i in range(len(ops)))
-    types = ", ".join(f"{_CONSTANT}{{%size{size}}}" for size in sizes)
+    types = ", ".join(f"{CONSTANT}{{%size{size}}}" for size in sizes)
     lines += [f"%ready:{len(ops)} = stream.timepoint.await sync %loading => {loaded} : {types}"]
-    lines += [f"util.global.store %ready#{i}, @parameter_{i} : {_CONSTANT}" for i in range(len(ops))]
+    lines += [f"util.global.store %ready#{i}, @parameter_{i} : {CONSTANT}" for i in range(len(ops))]
     return "\n".join([*lines, "util.return", "}"])
 
 
@@ -170,17 +107,19 @@ def _quoted(text: str) -> str:
     return str(ir.StringAttr.get(text))
 
 
-def _main(program: Program, poison: bool) -> str:
+def _main(program: Program, poison: bool, name: str = "main") -> str:
     resources = program.resources()
     views = "!hal.buffer_view"
-    arguments = ", ".join(f"%arg{i}: {views}" for i in range(len(program.arguments)))
+    passed = [] if program.is_trial else [f"%arg{i}: {views}" for i in range(len(program.arguments))]
+    arguments = ", ".join(passed)
     results = ", ".join([views] * len(program.returned))
     commands = list(_poison(program, resources)) if poison else []
-    commands += [line for wave in _waves(program.steps) for line in _side_by_side(wave, program, resources)]
+    commands += [_filled(value, resources[value]) for value in program.arguments if program.is_trial]
+    commands += [line for wave in _waves(program) for line in _side_by_side(wave, program, resources)]
     lines = [
         *_imports(program),
         *(
-            f"{resources[op.results[0]].outer} = util.global.load immutable @parameter_{i} : {_CONSTANT}"
+            f"{resources[op.results[0]].outer} = util.global.load immutable @parameter_{i} : {CONSTANT}"
             for i, op in enumerate(program.parameters)
         ),
         *_allocations(program, resources),
@@ -190,10 +129,11 @@ def _main(program: Program, poison: bool) -> str:
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
     patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
     patterns |= {_POISON} if poison else set()
+    patterns |= {_any_number(value) for value in program.arguments if program.is_trial}
     patterns |= {(number, "i32") for op in program.steps for number in _passed(op, program)}
     head += [f"%{type_}_{bits} = arith.constant {bits} : {type_}" for bits, type_ in sorted(patterns)]
     body = "\n".join([*head, *lines])
-    return f"util.func public @main({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
+    return f"util.func public @{name}({arguments}) -> ({results}) attributes {{iree.abi.stub}} {{\n{body}\n}}"
 
 
 def _numbers(program: Program, resources: dict[ir.Value, Resource]) -> set[int]:
@@ -207,7 +147,7 @@ def _numbers(program: Program, resources: dict[ir.Value, Resource]) -> set[int]:
 def _ranges(op: Op, program: Program) -> list[tuple[int, int]]:
     if isinstance(op, Border):
         return border_bytes(op)
-    return [bound_bytes(value) if _function(op) in program.executables else _piece(value) for value in op.operands]
+    return [bound_bytes(value) if function_of(op) in program.executables else _piece(value) for value in op.operands]
 
 
 def _piece(value: ir.Value) -> tuple[int, int]:
@@ -215,8 +155,23 @@ def _piece(value: ir.Value) -> tuple[int, int]:
     return bound_bytes(value)[0] + (distance(value) or 0), tensor_of(value).bytes
 
 
+def _any_number(value: ir.Value) -> tuple[int, str]:
+    """No zero where there are floats: some processors save power on those. Any table has an element 0."""
+    tensor = tensor_of(value)
+    return _pattern(0.5 if tensor.is_float else 0, tensor)
+
+
+def _filled(value: ir.Value, one: Resource) -> str:
+    bits, type_ = _any_number(value)
+    return _fill(f"%{type_}_{bits}", type_, one)
+
+
+def _fill(number: str, type_: str, one: Resource) -> str:
+    return f"stream.cmd.fill {number}, {one.inner}[%n0 for %n{one.size}] : {type_} -> {one.lifetime}{{%n{one.size}}}"
+
+
 def _imports(program: Program) -> Iterator[str]:
-    for i, value in enumerate(program.arguments):
+    for i, value in enumerate([] if program.is_trial else program.arguments):
         tensor = tensor_of(value)
         shape = ", ".join(f"%n{size}" for size in tensor.shape)
         yield f"%type{i} = hal.element_type<{tensor.dtype}> : i32"
@@ -227,13 +182,14 @@ def _imports(program: Program) -> Iterator[str]:
         )
         yield (
             f"%input{i} = stream.tensor.import {_ON} %arg{i} : !hal.buffer_view -> {tensor} in "
-            f"{_EXTERNAL}{{%n{tensor.bytes}}}"
+            f"{EXTERNAL}{{%n{tensor.bytes}}}"
         )
 
 
 def _allocated(program: Program, resources: dict[ir.Value, Resource]) -> list[Resource]:
+    inputs = [resources[value] for value in program.arguments] if program.is_trial else []
     results = [resources[base_of(value)] for value in program.returned]
-    return [*results, program.arena] if program.arena_bytes else results
+    return [*inputs, *results, *([program.arena] if program.arena_bytes else [])]
 
 
 def _allocations(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
@@ -259,27 +215,26 @@ def _execution(program: Program, resources: dict[ir.Value, Resource], commands: 
 def _poison(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
     bits, type_ = _POISON
     for one in _allocated(program, resources):
-        range_ = f"{one.inner}[%n0 for %n{one.size}]"
-        yield f"stream.cmd.fill %{type_}_{bits}, {range_} : {type_} -> {one.lifetime}{{%n{one.size}}}"
+        yield _fill(f"%{type_}_{bits}", type_, one)
 
 
-def _waves(steps: Sequence[Border | Execute]) -> list[list[Border | Execute]]:
-    """What runs side by side; everything by itself where no waves are known."""
-    waves: dict[int, list[Border | Execute]] = {}
-    for number, op in enumerate(steps):
-        waves.setdefault(number if op.wave is None else op.wave, []).append(op)
+def _waves(program: Program) -> list[list[Step]]:
+    """What runs side by side; everything by itself where no waves are known, or each step is timed."""
+    waves: dict[int, list[Step]] = {}
+    for number, op in enumerate(program.steps):
+        waves.setdefault(number if op.wave is None or program.is_trial else op.wave, []).append(op)
     return [waves[number] for number in sorted(waves)]
 
 
-def _side_by_side(wave: Sequence[Border | Execute], program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+def _side_by_side(wave: Sequence[Step], program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
     commands = [command for op in wave for command in _commands(op, program, resources)]
     return ["stream.cmd.concurrent {", *commands, "}"] if len(commands) > 1 else commands
 
 
-def _commands(op: Border | Execute, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
+def _commands(op: Step, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
     if isinstance(op, Border):
         return _border(op, program, resources)
-    if _function(op) not in program.executables:
+    if function_of(op) not in program.executables:
         return [_copy(op, program, resources)]
     return [_dispatch(op, program, resources)]
 
@@ -287,7 +242,7 @@ def _commands(op: Border | Execute, program: Program, resources: dict[ir.Value, 
 def _dispatch(op: Execute, program: Program, resources: dict[ir.Value, Resource]) -> str:
     letters = {"readonly": "ro", "writeonly": "wo", "readwrite": "rw"}
     operands = [f"{letters[access]} {_bound(value, program, resources)}" for value, access in accesses(op).items()]
-    name, passed = _function(op), _passed(op, program)
+    name, passed = program.instead.get(function_of(op), function_of(op)), _passed(op, program)
     listed = ", ".join(f"%i32_{offset}" for offset in passed)
     arguments = f"({listed} : {', '.join(['i32'] * len(passed))})" if passed else ""
     where = f"@{program.executables[name]}::@{name}"
@@ -306,7 +261,7 @@ def _copy(op: Execute, program: Program, resources: dict[ir.Value, Resource]) ->
 
 def _passed(op: Op, program: Program) -> list[int]:
     """What a dispatch passes; nothing for what is no dispatch."""
-    interface = program.interfaces.get(_function(op)) if isinstance(op, Execute) else None
+    interface = program.interfaces.get(function_of(op)) if isinstance(op, Execute) else None
     return interface.arguments(op) if interface else []
 
 
@@ -344,11 +299,11 @@ def _exports(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[
         done = "%freed"
     results = [resources[base_of(value)] for value in program.returned]
     outers = ", ".join(resource.outer for resource in results)
-    types = ", ".join(f"{_EXTERNAL}{{%n{resource.size}}}" for resource in results)
+    types = ", ".join(f"{EXTERNAL}{{%n{resource.size}}}" for resource in results)
     yield f"%out:{len(results)} = stream.timepoint.await {done} => {outers} : {types}"
     for i, (value, resource) in enumerate(zip(program.returned, results, strict=True)):
         yield (
-            f"%view{i} = stream.tensor.export {_ON} %out#{i} : {tensor_of(value)} in {_EXTERNAL}{{%n{resource.size}}} "
+            f"%view{i} = stream.tensor.export {_ON} %out#{i} : {tensor_of(value)} in {EXTERNAL}{{%n{resource.size}}} "
             "-> !hal.buffer_view"
         )
     listed = ", ".join(f"%view{i}" for i in range(len(results)))

@@ -19,7 +19,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Option:
-    """One thing that a user may choose about a target: `flag` is the iree-compile flag that takes `value`."""
+    """One thing that a user may choose about a target: `flag` is the iree-compile flag that takes `value`.
+
+    An empty value leaves the choice to IREE.
+    """
 
     name: str
     flag: str
@@ -131,7 +134,7 @@ class Target:
     @property
     def flags(self) -> tuple[str, ...]:
         """Everything that iree-compile must be told to generate code for this target."""
-        return *self.device_flags, *(option.text for option in self.options)
+        return *self.device_flags, *(option.text for option in self.options if option.value)
 
     def with_options(self, **values: str) -> Target:
         """This target with other option values, as in `cpu.with_options(cpu="znver4")`.

@@ -7,12 +7,13 @@ divides its extent, because IREE's code for a rest that does not fill a vector i
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor
-from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor, pixel_tile
+from pyipu.passes.planning.blocks import AVX512, LANES, Registers, channel_block, largest_divisor, pixel_tile
 
 _ENOUGH_PIXELS = 5
 """So many pixels, times two vectors of columns, hide the latency of a multiplication."""
@@ -39,6 +40,10 @@ class Tiling:
     pipeline: str
     """IREE's code generation strategy."""
 
+    def __str__(self) -> str:
+        sizes = (self.distribution, self.parallel, self.reduction)
+        return f"tiles {' / '.join('x'.join(map(str, one)) for one in sizes)}"
+
     @property
     def attribute(self) -> str:
         """As an attribute of a linalg operation."""
@@ -48,6 +53,25 @@ class Tiling:
             f"vector_reduction = {list(self.reduction)}>, "
             f"translation_info = <pipeline = #iree_cpu.pipeline<{self.pipeline}>>>"
         )
+
+
+@dataclass(frozen=True)
+class TiledNest:
+    """A loop nest: how often each loop runs, and how it is tiled."""
+
+    extents: tuple[int, ...]
+    tiling: Tiling
+
+    @property
+    def fits(self) -> bool:
+        """A tile for every loop, each of which divides what it is a part of."""
+        tiling, rank = self.tiling, len(self.extents)
+        if any(len(tiles) != rank for tiles in (tiling.distribution, tiling.parallel, tiling.reduction)):
+            return False
+        return all(map(_divides, self.extents, tiling.distribution, tiling.parallel, tiling.reduction))
+
+
+Note = Callable[[TiledNest], None]
 
 
 @dataclass(frozen=True)
@@ -62,7 +86,16 @@ class Processor(Tiles):
     """How many workgroups a thread should get of one dispatch: fewer do not balance, more cost time each."""
     block: int = 32
     """The most columns that are computed together."""
+    registers: Registers = AVX512
     workgroup: str = "mapping = [#iree_codegen.workgroup_mapping<x>]"
+    note: Note = field(default=lambda nest: None, repr=False, compare=False)
+    """Is told each nest that was tiled."""
+
+    def noting(self, note: Note) -> Processor:
+        return replace(self, note=note)
+
+    def described(self, device: str) -> Processor:
+        return replace(self, registers=registers_of(device))
 
     def convolution(self, result: Tensor, window: Sequence[int], channels: int) -> str:
         """Tiles of `linalg.conv_2d_nhwc_hwcf`: loops n, y, x, f, window, c."""
@@ -71,12 +104,16 @@ class Processor(Tiles):
         if result.dtype != "f32" or not block:
             return ""
         rows, blocks = self._distribute(height, filters // block)
-        return Tiling(
-            (1, rows, width, blocks * block, 0, 0, 0),
-            (1, 1, pixel_tile(width, block), block, 0, 0, 0),
-            (0, 0, 0, 0, 1, 1, largest_divisor(channels, 8)),
-            _CONVOLUTION,
-        ).attribute
+        return self._noted(
+            (*result.shape, *window, channels),
+            Tiling(
+                (1, rows, width, blocks * block, 0, 0, 0),
+                # Weights lie in rows of all filters: half as many columns read those in pieces, and took half longer.
+                (1, 1, pixel_tile(width, block), block, 0, 0, 0),
+                (0, 0, 0, 0, 1, 1, largest_divisor(channels, 8)),
+                _CONVOLUTION,
+            ),
+        )
 
     def depthwise(self, result: Tensor, window: Sequence[int]) -> str:
         """Tiles of `linalg.depthwise_conv_2d_nhwc_hwc`: loops n, y, x, c, window."""
@@ -85,12 +122,16 @@ class Processor(Tiles):
         if result.dtype != "f32" or not block:
             return ""
         rows, blocks = self._distribute(height, channels // block)
-        return Tiling(
-            (1, rows, width, blocks * block, 0, 0),
-            (1, 1, largest_divisor(width, 8), block, 0, 0),
-            (0, 0, 0, 0, 1, window[1]),
-            _CONVOLUTION,
-        ).attribute
+        columns = self.registers.columns(block)
+        return self._noted(
+            (*result.shape, *window),
+            Tiling(
+                (1, rows, width, blocks * block, 0, 0),
+                (1, 1, largest_divisor(width, min(8, self.registers.most_pixels(columns))), columns, 0, 0),
+                (0, 0, 0, 0, 1, window[1]),
+                _CONVOLUTION,
+            ),
+        )
 
     def interleaving(self, result: Tensor) -> str:
         """Tiles of loops `result`: few elements of all groups at a time, which are transposed in registers."""
@@ -99,12 +140,15 @@ class Processor(Tiles):
             return ""
         rows = next((i for i, size in enumerate(outer) if size != 1), 0)
         share = tuple(self._distribute(size, 1)[0] if i == rows else size for i, size in enumerate(outer))
-        return Tiling(
-            (*share, elements, groups),
-            (*(1 for _ in outer), largest_divisor(elements, LANES), groups),
-            (0,) * result.rank,
-            _CONTRACTION,
-        ).attribute
+        return self._noted(
+            result.shape,
+            Tiling(
+                (*share, elements, groups),
+                (*(1 for _ in outer), largest_divisor(elements, LANES), groups),
+                (0,) * result.rank,
+                _CONTRACTION,
+            ),
+        )
 
     def packed_matmul(self, result: Tensor, pixels: int, depth: int) -> str:
         """Tiles of loops `result`, depth. Without pixels each weight is read once: then memory is what it waits for."""
@@ -112,15 +156,18 @@ class Processor(Tiles):
         if result.dtype != "f32" or block % LANES:
             return ""
         row = outer[pixels - 1] if pixels else 1
-        tile = pixel_tile(row, block)
+        tile, width = (self._pixels(row, block), self.registers.columns(block)) if pixels else (1, block)
         unit = tile if pixels == 1 else 1
         rows, blocks = self._distribute(_first(outer[:pixels]) // unit, _first(outer[pixels:]))
-        return Tiling(
-            (*_starting_with(rows * unit, outer[:pixels]), *_starting_with(blocks, outer[pixels:]), 0, 0),
-            (*(tile if i == pixels - 1 else 1 for i in range(len(outer))), block, 0),
-            (*[0] * result.rank, largest_divisor(depth, 4) if pixels else 1),
-            _CONTRACTION,
-        ).attribute
+        return self._noted(
+            (*result.shape, depth),
+            Tiling(
+                (*_starting_with(rows * unit, outer[:pixels]), *_starting_with(blocks, outer[pixels:]), 0, 0),
+                (*(tile if i == pixels - 1 else 1 for i in range(len(outer))), width, 0),
+                (*[0] * result.rank, largest_divisor(depth, 4) if pixels else 1),
+                _CONTRACTION,
+            ),
+        )
 
     def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
         """Tiles are as `pixel_tile` has them."""
@@ -134,21 +181,26 @@ class Processor(Tiles):
         *outer, planes, pixels, blocks, block = result.shape
         if result.dtype != "f32" or block % LANES:
             return ""
-        tile = pixel_tile(pixels, block)
-        rows = 2 if tile < _ENOUGH_PIXELS and outer and outer[-1] % 2 == 0 else 1
+        tile, width = self._pixels(pixels, block), self.registers.columns(block)
+        fits = tile < _ENOUGH_PIXELS and self.registers.hold(2 * tile, width)
+        rows = 2 if fits and outer and outer[-1] % 2 == 0 else 1
         matrices = planes * blocks * depth * block * _FLOAT
         together, columns = self._distribute(planes, blocks, matrices // _KEPT)
-        return Tiling(
-            (*outer, together, pixels, columns, 0, 0),
-            (*[1] * (len(outer) - 1), *([rows] if outer else []), 1, tile, 1, block, 0),
-            (*[0] * result.rank, largest_divisor(depth, 4)),
-            _CONTRACTION,
-        ).attribute
+        return self._noted(
+            (*result.shape, depth),
+            Tiling(
+                (*outer, together, pixels, columns, 0, 0),
+                (*[1] * (len(outer) - 1), *([rows] if outer else []), 1, tile, 1, width, 0),
+                (*[0] * result.rank, largest_divisor(depth, 4)),
+                _CONTRACTION,
+            ),
+        )
 
     def lanes(self, result: Tensor) -> int:
         """A vector register, or half of one; other channels are left to `linalg`."""
         channels = result.shape[-1]
-        return next((lanes for lanes in (16, 8) if channels % lanes == 0), 0) if result.dtype == "f32" else 0
+        widths = (self.registers.lanes, self.registers.lanes // 2)
+        return next((lanes for lanes in widths if channels % lanes == 0), 0) if result.dtype == "f32" else 0
 
     def tiles_together(self, rows: int, columns: int) -> int:
         """As many tiles as keep all threads busy to the end, of one row."""
@@ -158,17 +210,21 @@ class Processor(Tiles):
             count = rows * columns // together
             return round(imbalance(count, self.threads), 2), abs(count - wanted)
 
-        return min(reversed(_divisors(columns)), key=cost)
+        return min(reversed(divisors(columns)), key=cost)
 
     def gates(self, result: Tensor, depth: int) -> str:
         """Tiles of loops `result`, depth: one row and all columns of a block, which its workgroup does alone."""
-        rank = result.rank
-        return Tiling(
-            (0,) * (rank + 1),
-            (*[1] * (rank - 1), result.shape[-1], 0),
-            (*[0] * rank, largest_divisor(depth, 4)),
-            _CONTRACTION,
-        ).attribute
+        rank, columns = result.rank, result.shape[-1]
+        width = columns if self.registers.hold(1, columns) else self.registers.columns(columns)
+        return self._noted(
+            (*result.shape, depth),
+            Tiling(
+                (0,) * (rank + 1),
+                (*[1] * (rank - 1), width, 0),
+                (*[0] * rank, largest_divisor(depth, 4)),
+                _CONTRACTION,
+            ),
+        )
 
     def products(self, result: Tensor, rows: int, depth: int) -> str:
         """Tiles of loops `result`, depth."""
@@ -176,16 +232,27 @@ class Processor(Tiles):
         block = channel_block(shape[-1], shape[rows], self.block)
         if result.dtype != "f32" or not block:
             return ""
-        tile = pixel_tile(shape[rows], block)
+        tile = self._pixels(shape[rows], block)
         counted = next((i for i in range(last) if i != rows), rows)
         tiles, products = self._distribute(shape[rows] // tile, shape[counted] if counted != rows else 1)
         parts = {counted: products, rows: tiles * tile}
-        return Tiling(
-            (*(parts.get(i, size) for i, size in enumerate(shape)), 0),
-            (*(tile if i == rows else 1 for i in range(last)), block, 0),
-            (*[0] * result.rank, largest_divisor(depth, 4)),
-            _CONTRACTION,
-        ).attribute
+        return self._noted(
+            (*result.shape, depth),
+            Tiling(
+                (*(parts.get(i, size) for i, size in enumerate(shape)), 0),
+                (*(tile if i == rows else 1 for i in range(last)), self.registers.columns(block), 0),
+                (*[0] * result.rank, largest_divisor(depth, 4)),
+                _CONTRACTION,
+            ),
+        )
+
+    def _pixels(self, row: int, block: int) -> int:
+        """How many pixels of a row are computed together."""
+        return pixel_tile(row, self.registers.columns(block), self.registers)
+
+    def _noted(self, extents: tuple[int, ...], tiling: Tiling) -> str:
+        self.note(TiledNest(extents, tiling))
+        return tiling.attribute
 
     def _distribute(self, rows: int, blocks: int, least: int = 0) -> tuple[int, int]:
         """Rows and blocks of one workgroup: all threads are busy to the end, in about as many workgroups as wanted.
@@ -198,7 +265,24 @@ class Processor(Tiles):
             count = (rows // option[0]) * (blocks // option[1])
             return round(imbalance(count, self.threads), 2), abs(count - wanted), -option[0]
 
-        return min(itertools.product(_divisors(rows), _divisors(blocks)), key=cost)
+        return min(itertools.product(divisors(rows), divisors(blocks)), key=cost)
+
+
+_REGISTERS = {"+avx512f,": 32, '"x86_64-': 16, '"aarch64-': 32, '"riscv64-': 32}
+"""How many vector registers there are, by what IREE's description of a device has in it; the first one counts."""
+
+
+def registers_of(device: str) -> Registers:
+    """The vector registers of a processor, from IREE's description of it; those of AVX-512 where it says nothing."""
+    count = next((count for word, count in _REGISTERS.items() if word in device), AVX512.count)
+    width = re.search(r"native_vector_size = (\d+)", device)
+    return Registers(count, int(width[1]) // 4 if width else AVX512.lanes)
+
+
+def _divides(extent: int, distribution: int, parallel: int, reduction: int) -> bool:
+    """A tile of 0 leaves the loop alone; a loop that is held in registers is no sum."""
+    share, inner = distribution or extent, parallel or reduction or 1
+    return 0 < share <= extent and extent % share == 0 and inner > 0 and share % inner == 0
 
 
 def imbalance(workgroups: int, threads: int) -> float:
@@ -222,5 +306,6 @@ def _starting_with(size: int, extents: Sequence[int]) -> Sequence[int]:
     return [size, *extents[1:]] if extents else []
 
 
-def _divisors(number: int) -> list[int]:
+def divisors(number: int) -> list[int]:
+    """All of them, in order."""
     return [divisor for divisor in range(1, number + 1) if number % divisor == 0]

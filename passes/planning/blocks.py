@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 LANES = 8
 """The fewest columns that are worth computing together."""
+
+_OTHERS = 2
+"""Registers that hold no sums."""
+
+
+@dataclass(frozen=True)
+class Registers:
+    """What a processor computes with: so many vector registers of so many numbers of 32 bits. AVX-512 by default."""
+
+    count: int = 32
+    lanes: int = 16
+
+    def hold(self, pixels: int, columns: int) -> bool:
+        """The sums of a tile, besides one number of the input and what else cannot be read from memory meanwhile."""
+        return pixels * self.vectors(columns) + _OTHERS <= self.count
+
+    def most_pixels(self, columns: int) -> int:
+        """How many pixels of so many columns they hold; one, if not even that."""
+        return max((self.count - _OTHERS) // self.vectors(columns), 1)
+
+    def vectors(self, columns: int) -> int:
+        """How many registers a row of columns takes."""
+        return -(-columns // self.lanes)
+
+    def columns(self, block: int) -> int:
+        """How many of a block of columns are computed together: two vectors."""
+        return largest_divisor(block, 2 * self.lanes)
+
+
+AVX512 = Registers()
 
 
 def largest_divisor(number: int, most: int) -> int:
@@ -20,16 +52,17 @@ def channel_block(channels: int, pixels: int, most: int = 32) -> int:
     return 16 if block == 32 and _wide_tile(pixels) else block
 
 
-def pixel_tile(pixels: int, block: int) -> int:
-    """How many pixels of a row are computed together with `block` channels.
+def pixel_tile(pixels: int, columns: int, registers: Registers = AVX512) -> int:
+    """How many pixels of a row are computed together with so many columns.
 
-    From 5 to 8 are enough to hide the latency of a multiplication with 32 channels, narrower blocks take up to 14, and
-    rows that nothing else divides up to 28.
+    From 5 to 8 are enough to hide the latency of a multiplication with two vectors of columns, a single one takes up to
+    14, and rows that nothing else divides up to 28; all of them if the registers hold them.
     """
-    small, middle = largest_divisor(pixels, 8), largest_divisor(pixels, 14)
-    if block <= 16 and _wide_tile(pixels):
+    most, vectors = registers.most_pixels(columns), registers.vectors(columns)
+    small, middle = largest_divisor(pixels, min(8, most)), largest_divisor(pixels, min(14, most))
+    if vectors == 1 and _wide_tile(pixels) and _wide_tile(pixels) <= most:
         return _wide_tile(pixels)
-    return small if small >= (5 if block > 16 else 8) else middle
+    return small if small >= (5 if vectors > 1 else 8) else middle
 
 
 def _wide_tile(pixels: int) -> int:

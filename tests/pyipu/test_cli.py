@@ -95,6 +95,9 @@ def test_inspect_as_json_is_the_plan(folder: str, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["run", "{model}", "--shape", "x=2x4", "--tune-file", "no-file"], "there is no tune file no-file"),
+        (["run", "{model}", "--shape", "x=2x4", "--tune", "0"], "tune=0.0 is no time"),
+        (["run", "{folder}", "--tune", "3"], "is compiled already"),
         (["inspect", "no-such-model"], "no-such-model"),
         (["compile", "{model}", "-o", "{folder}"], "'x' (n, 4)"),
         (["compile", "{model}", "-o", "{model}", "--shape", "x=2x4"], "exists and is no saved model"),

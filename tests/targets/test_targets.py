@@ -33,6 +33,14 @@ def test_a_target_is_complete(name):
     assert all(flag.startswith("--iree-") for flag in target.flags)
 
 
+def test_an_option_without_a_value_is_no_flag():
+    assert not any("triple" in flag for flag in targets.get("cpu").flags)
+    assert (
+        "--iree-llvmcpu-target-triple=aarch64-linux-gnu"
+        in targets.get("cpu").with_options(triple="aarch64-linux-gnu").flags
+    )
+
+
 def test_options_become_flags():
     generic = targets.get("cpu").with_options(cpu="generic")
     assert "--iree-llvmcpu-target-cpu=generic" in generic.flags
@@ -40,7 +48,7 @@ def test_options_become_flags():
     assert targets.get("cuda").with_options() == targets.get("cuda")
 
 
-@pytest.mark.parametrize(("name", "choices"), [("cpu", "its options are cpu"), ("null", "it has no options")])
+@pytest.mark.parametrize(("name", "choices"), [("cpu", "its options are cpu, triple"), ("null", "it has no options")])
 def test_an_unknown_option_is_refused(name, choices):
     with pytest.raises(TargetError, match=f"target '{name}' has no option 'colour'; {choices}"):
         targets.get(name).with_options(colour="red")

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pyipu import targets
 from pyipu.dialect.types import Tensor
-from pyipu.passes.planning.blocks import channel_block, largest_divisor, pixel_tile
-from pyipu.targets.tiles import Processor, imbalance
+from pyipu.passes.planning.blocks import AVX512, Registers, channel_block, largest_divisor, pixel_tile
+from pyipu.targets.codegen import device_attribute
+from pyipu.targets.tiles import Processor, TiledNest, imbalance, registers_of
 
 sizes = st.integers(1, 300)
 
@@ -155,3 +156,38 @@ def test_largest_divisor(number: int, most: int) -> None:
 def test_workgroups_are_handed_out_in_eights_when_they_are_many() -> None:
     assert [imbalance(count, 2) for count in (2, 8, 7, 16)] == [1, 1, 8 / 7, 1]
     assert math.isclose(imbalance(24, 2), 4 / 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "registers"),
+    [
+        ({"cpu": "znver4"}, AVX512),
+        ({"cpu": "x86-64-v3"}, Registers(16, 8)),
+        ({"cpu": "cortex-a72", "triple": "aarch64-linux-gnu"}, Registers(32, 4)),
+    ],
+)
+def test_registers_are_as_iree_describes_the_processor(options: dict[str, str], registers: Registers) -> None:
+    device = device_attribute(targets.get("cpu").with_options(**options))
+    assert registers_of(device) == registers
+    assert Processor().described(device) == Processor(registers=registers)
+
+
+@given(pixels=sizes, columns=st.sampled_from([8, 16, 32]), lanes=st.sampled_from([4, 8, 16]), count=st.integers(8, 32))
+def test_pixel_tiles_are_held_by_the_registers(pixels: int, columns: int, lanes: int, count: int) -> None:
+    registers = Registers(count, lanes)
+    tile = pixel_tile(pixels, columns, registers)
+    assert pixels % tile == 0
+    assert tile == 1 or registers.hold(tile, columns)
+
+
+@pytest.mark.parametrize(("lanes", "count", "tile"), [(16, 32, (7, 32)), (8, 16, (7, 16)), (4, 32, (7, 8))])
+def test_packed_products_take_two_vectors_of_columns(lanes: int, count: int, tile: tuple[int, int]) -> None:
+    found: list[TiledNest] = []
+    processor = Processor(registers=Registers(count, lanes)).noting(found.append)
+    processor.packed_matmul(Tensor((14, 14, 8, 32), "f32"), 2, 256)
+    assert (found[0].tiling.parallel[1], found[0].tiling.parallel[3]) == tile
+
+
+def test_a_product_with_one_row_takes_whole_lines_of_weights_on_every_processor() -> None:
+    attribute = Processor(registers=Registers(16, 8)).packed_matmul(Tensor((128, 32), "f32"), 0, 4096)
+    assert tiles(attribute) == ([16, 0, 0], [1, 32, 0], [0, 0, 1])
