@@ -27,7 +27,7 @@ class Finding:
     tiling: Tiling | None
     """Tiles that are faster than those of the target; None if none were, or did not make the whole program faster."""
     milliseconds: tuple[float, float]
-    """All of its runs in a call of that program: in the target's tiles, and in the best other ones."""
+    """All of its runs in a call of that program, on one thread: in the target's tiles, and in the best other ones."""
 
 
 Findings = Mapping[str, Finding]

@@ -39,6 +39,9 @@ from pyipu.trials import COMPARING_SECONDS, Bench, Times, compared, is_faster, m
 ROUNDS = 5
 """How often everything is timed in turn."""
 
+_TRIAL_THREADS = 1
+"""What is timed is work: how well threads are balanced depends on what runs side by side in the whole program."""
+
 _CALLS_MILLISECONDS = 50
 """Small programs are called several times in a row, for about so long."""
 
@@ -154,7 +157,7 @@ class Tuner:
         if not self.candidates:
             return {}
         with tempfile.TemporaryDirectory() as folder:
-            bench = Bench.set_up(Path(folder), self.executable.parameters, self.executable.threads)
+            bench = Bench.set_up(Path(folder), self.executable.parameters, _TRIAL_THREADS)
             self._search(bench)
         found = {one.function.key: one.finding for one in self.candidates if one.timed}
         kept = self._whole(found)
