@@ -49,6 +49,9 @@ _LEAST = 0.0005
 """A codelet that may gain less of the program's time is not worth a trial."""
 
 _PRESENT = "present"
+_START_SECONDS = 0.5
+"""What the tool takes to start."""
+
 _FUNCTION_SECONDS = 0.08
 """What the code of a function takes, until it is known better."""
 
@@ -185,19 +188,19 @@ class Tuner:
         for one in self.candidates:
             one.milliseconds = times[one.function.name]
         whole = sum(times.values())
-        several = replace(bench, calls=max(2, min(20, round(_CALLS_MILLISECONDS / whole))))
+        several = replace(bench, calls=max(1, min(20, round(_CALLS_MILLISECONDS / whole))))
         while chosen := self._chosen(whole, several.calls):
             self._round(several, chosen)
 
     def _chosen(self, whole: float, calls: int) -> dict[str, list[TiledNest]]:
         """The codelets that may gain most, and what to try: as many as there is time for, in the first round some."""
-        affordable = (self._left - _timing_seconds(whole * calls)) / self.function_seconds
+        left = self._left - ROUNDS * _START_SECONDS
         chosen: dict[str, list[TiledNest]] = {}
         for one in sorted(self.candidates, key=self._estimated_gain, reverse=True):
             untried = one.untried(self.registers, self.executable.threads)
-            affordable -= 1 + len(untried)
+            left -= self.function_seconds * (1 + len(untried)) + _timing_seconds(one.milliseconds * calls)
             first = not chosen and not any(other.timed for other in self.candidates)
-            if untried and (affordable >= 0 or first) and self._estimated_gain(one) > whole * _LEAST:
+            if untried and (left >= 0 or first) and self._estimated_gain(one) > whole * _LEAST:
                 chosen[one.function.name] = untried
         return chosen
 
@@ -272,8 +275,8 @@ class Tuner:
 
 
 def _timing_seconds(milliseconds: float) -> float:
-    """Of a round whose calls take so long: the tool starts, and runs each of ten trials twice."""
-    return ROUNDS * (0.5 + 2 * 10 * milliseconds / 1000)
+    """Of a codelet whose calls take so long: the tool runs each of about ten trials twice."""
+    return ROUNDS * 2 * 10 * milliseconds / 1000
 
 
 def _trial(number: int) -> str:
