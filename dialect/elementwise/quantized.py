@@ -1,0 +1,59 @@
+"""Between numbers and integers of 8 or 16 bits: `number = (integer - zero) * scale`, as ONNX has it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pyipu.dialect.definition import require
+from pyipu.dialect.elementwise.base import Elementwise, broadcast
+from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.types import NUMPY_DTYPES, Tensor
+
+INTEGERS = ("ui8", "i8", "ui16", "i16")
+"""What numbers are quantized to."""
+
+
+class Quantize(Elementwise, mnemonic="quantize"):
+    """input / scale + zero, rounded, as an integer of the type of `zero`: ties become even, what is outside the limit."""
+
+    @staticmethod
+    def infer(input: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
+        fits = input.is_float and input.dtype == scale.dtype and zero.dtype in INTEGERS
+        require(fits, f"cannot quantize {input} in steps of {scale} around {zero}")
+        return zero.with_shape(broadcast(input.shape, scale.shape, zero.shape))
+
+    @staticmethod
+    def evaluate(input: np.ndarray, scale: np.ndarray, zero: np.ndarray) -> np.ndarray:
+        limits = np.iinfo(zero.dtype)
+        steps = np.rint(input / scale) + zero.astype(input.dtype)
+        return np.clip(np.nan_to_num(steps, nan=limits.min), limits.min, limits.max).astype(zero.dtype)
+
+    @staticmethod
+    def scalar(scalars: Scalars, input: Scalar, scale: Scalar, zero: Scalar) -> Scalar:
+        limits, dtype = np.iinfo(NUMPY_DTYPES[zero.dtype]), input.dtype
+        steps = scalars.math("roundeven", scalars.divide(input, scale))
+        moved = scalars.add(steps, scalars.cast(zero, dtype))
+        low, high = (scalars.constant(limit, dtype) for limit in (limits.min, limits.max))
+        # Comparisons are false for NaN, which no integer is, and each is one instruction with its choice.
+        above = scalars.select(scalars.compare("gt", moved, low), moved, low)
+        inside = scalars.select(scalars.compare("lt", above, high), above, high)
+        return scalars.cast(scalars.cast(inside, "i32"), zero.dtype)
+
+
+class Dequantize(Elementwise, mnemonic="dequantize"):
+    """(input - zero) * scale: the number that an integer stands for."""
+
+    @staticmethod
+    def infer(input: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
+        fits = input.dtype == zero.dtype in (*INTEGERS, "i32") and scale.is_float
+        require(fits, f"cannot dequantize {input} in steps of {scale} around {zero}")
+        return scale.with_shape(broadcast(input.shape, scale.shape, zero.shape))
+
+    @staticmethod
+    def evaluate(input: np.ndarray, scale: np.ndarray, zero: np.ndarray) -> np.ndarray:
+        return ((input.astype(np.int32) - zero.astype(np.int32)).astype(scale.dtype) * scale).astype(scale.dtype)
+
+    @staticmethod
+    def scalar(scalars: Scalars, input: Scalar, scale: Scalar, zero: Scalar) -> Scalar:
+        steps = scalars.subtract(scalars.cast(input, "i32"), scalars.cast(zero, "i32"))
+        return scalars.multiply(scalars.cast(steps, scale.dtype), scale)
