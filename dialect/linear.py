@@ -14,7 +14,6 @@ from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map, squeezed
 
-
 NARROW = ("ui8", "i8")
 """Integers whose products are summed up in i32."""
 

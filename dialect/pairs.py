@@ -105,7 +105,7 @@ class PairedConv(DotConv, mnemonic="paired_conv"):
 
 
 class QuadConv(DotConv, mnemonic="quad_conv"):
-    """Convolution of ui8 with weights of i8, [G * B, window…, C / 4, F, 4], summed up in i32: channels lie in fours."""
+    """Convolution of ui8 with weights of i8, [G * B, window…, C / 4, F, 4], summed up in i32."""
 
     together = 4
     types = ("ui8", "i8", "i32")
@@ -122,13 +122,16 @@ def _operands(
     strides: Sequence[int],
     dilations: Sequence[int],
 ) -> tuple[list[Operand], Operand]:
-    """The loops are the result's dimensions […, G, B, F], the window, and channels, which those of one instruction end."""
+    """The loops are the result's dimensions […, G, B, F], the window, and channels, in two dimensions."""
     *pixels, group, block, column = loops = identity_map(result.rank)
     *window, depth, one = (f"d{result.rank + i}" for i in range(len(strides) + 2))
     steps = zip(pixels[1:], strides, window, dilations, strict=False)
     places = [f"{pixel} * {stride} + {step} * {dilation}" for pixel, stride, step, dilation in steps]
     source: Map = [*(pixels[:1] if window else pixels), *places, group, depth, one]
-    return [(input, source), (weights, [group, block, *window, depth, column, one])], (writer.accumulator(result), loops)
+    return [(input, source), (weights, [group, block, *window, depth, column, one])], (
+        writer.accumulator(result),
+        loops,
+    )
 
 
 def paired(weights: np.ndarray, columns: int, together: int = 2) -> np.ndarray:

@@ -14,7 +14,7 @@ INTEGERS = ("ui8", "i8", "ui16", "i16")
 
 
 class Quantize(Elementwise, mnemonic="quantize"):
-    """input / scale + zero, rounded, as an integer of the type of `zero`: ties become even, what is outside the limit."""
+    """input / scale + zero as an integer of the type of `zero`: ties become even, and what is outside the limit."""
 
     @staticmethod
     def infer(input: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
