@@ -7,6 +7,7 @@ from pyipu.passes.canonicalize import Canonicalize
 from pyipu.passes.demand import Demand
 from pyipu.passes.fuse import Fuse
 from pyipu.passes.inplace import InPlace
+from pyipu.passes.integers import Integers
 from pyipu.passes.layout import Layout
 from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
@@ -20,7 +21,7 @@ from pyipu.passes.unroll import Unroll
 from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
-_GRAPH: list[type[Pass]] = [Unroll, Canonicalize, Layout, Demand, Pack, Winograd]
+_GRAPH: list[type[Pass]] = [Integers, Unroll, Canonicalize, Layout, Demand, Pack, Winograd]
 _VERTICES: list[type[Pass]] = [Fuse, Storage, Pair, Quantize, Account]
 _ORDERED: list[type[Pass]] = [Stream, ScheduleSteps, Recompute]
 _PLACED: list[type[Pass]] = [InPlace, AllocateArena, Outline, Waves]

@@ -41,7 +41,8 @@ def planned_stages(
     chains of vertices in strips of rows, if it wants them; `sums` says whether sums can start in place from a tensor.
     A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands.
     """
-    normal = f"ipu-unroll{{stack={stack}}},ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    tidy = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    normal = f"ipu-integers,ipu-unroll{{stack={stack}}},{tidy}"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
     account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
     ordered = f"ipu-account{{stages=schedule {sharing}}}"
