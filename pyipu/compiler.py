@@ -236,7 +236,8 @@ class Prepared:
         names, target = [tensor.name for tensor in self.imported.inputs], self.target
         with planned.module.context:
             poison, together = settings.poison(), target.codelets_together
-            stream = emit_module(planned.module, self.device, names, poison, target.tiles, together)
+            tiles = target.tiles_on(self.device)
+            stream = emit_module(planned.module, self.device, names, poison, tiles, together)
         return Lowered(
             planned.module,
             self.imported,

@@ -124,6 +124,8 @@ class Target:
     """How codelets are tiled; by default IREE decides."""
     precisions: tuple[tuple[str, str], ...] = ()
     """What products may be multiplied in besides the model's types, each with the processor's feature for it."""
+    features: tuple[str, ...] = ()
+    """What processors may have that codelets are written for."""
     codelets_together: int | None = None
     """So many codelets become one piece of machine code, and pieces are made side by side; by default all are one."""
 
@@ -144,6 +146,10 @@ class Target:
         chosen = tuple(replace(option, value=values.get(option.name, option.value)) for option in self.options)
         return replace(self, options=chosen)
 
+    def tiles_on(self, device: str) -> Tiles:
+        """The tiles, with what the processor has of `features`; `device` is IREE's description of it."""
+        return replace(self.tiles, features=frozenset(one for one in self.features if _has(device, one)))
+
     def check_precision(self, precision: str, device: str) -> None:
         """Whether products can be multiplied so; `device` is IREE's description of what is compiled for.
 
@@ -154,7 +160,7 @@ class Target:
         if precision not in dict(self.precisions):
             raise PrecisionError(f"target {self.name!r} has no products in {precision}: compile for 'cpu', {instead}")
         feature = dict(self.precisions)[precision]
-        if f"+{feature}," not in device.replace('"', ","):
+        if not _has(device, feature):
             chosen = ", ".join(f"{option.name}={option.value!r}" for option in self.options)
             raise PrecisionError(
                 f"target {self.name!r} with {chosen} has no {feature}, which multiplies in {precision}: "
@@ -165,3 +171,8 @@ class Target:
         if not self.options:
             return "it has no options"
         return f"its options are {', '.join(option.name for option in self.options)}"
+
+
+def _has(device: str, feature: str) -> bool:
+    """Whether IREE's description of a device names a feature of the processor."""
+    return f"+{feature}," in device.replace('"', ",")
