@@ -19,7 +19,7 @@ FOUR = QuadConv.together
 
 
 def in_quads(op: Conv | MatMul, most: int, session: Session) -> ir.Value | None:
-    """conv(x, w) in blocks of `most` filters or fewer; None where a group has channels that are no fours, or too few."""
+    """conv(x, w) in blocks of `most` filters or fewer; None where channels are no fours, or filters too few."""
     data, weights = op.operands
     types = tuple(tensor_of(value).dtype for value in (*op.operands, op.results[0]))
     groups = op.groups if isinstance(op, Conv) else 1
