@@ -131,6 +131,10 @@ class Scalars:
         types = f"{condition.type}, {a.type}" if self.lanes else a.type
         return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {types}", a.dtype)
 
+    def bits(self, a: Scalar) -> Scalar:
+        """The integer with the bits of a number of f32."""
+        return self.write(f"arith.bitcast {a.name} : {a.type} to {self.named('', 'i32').type}", "i32")
+
     def cast(self, a: Scalar, dtype: str) -> Scalar:
         """Numeric conversion as numpy's astype: floats truncate toward zero, anything but zero is true."""
         if a.dtype == dtype:

@@ -12,13 +12,18 @@ from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 INTEGERS = ("ui8", "i8", "ui16", "i16")
 """What numbers are quantized to."""
 
+WHOLE = 1.5 * 2**23
+"""Has no digits for fractions, so that what is added to it is rounded, and is in its lowest bits then."""
+
+WHOLE_BITS = int(np.float32(WHOLE).view(np.int32))
+
 
 class Quantize(Elementwise, mnemonic="quantize"):
     """input / scale + zero as an integer of the type of `zero`: ties become even, and what is outside the limit."""
 
     @staticmethod
     def infer(input: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
-        fits = input.is_float and input.dtype == scale.dtype and zero.dtype in INTEGERS
+        fits = input.dtype == scale.dtype == "f32" and zero.dtype in INTEGERS
         require(fits, f"cannot quantize {input} in steps of {scale} around {zero}")
         return zero.with_shape(broadcast(input.shape, scale.shape, zero.shape))
 
@@ -30,14 +35,15 @@ class Quantize(Elementwise, mnemonic="quantize"):
 
     @staticmethod
     def scalar(scalars: Scalars, input: Scalar, scale: Scalar, zero: Scalar) -> Scalar:
-        limits, dtype = np.iinfo(NUMPY_DTYPES[zero.dtype]), input.dtype
-        steps = scalars.math("roundeven", scalars.divide(input, scale))
-        moved = scalars.add(steps, scalars.cast(zero, dtype))
-        low, high = (scalars.constant(limit, dtype) for limit in (limits.min, limits.max))
+        limits, offset = np.iinfo(NUMPY_DTYPES[zero.dtype]), scalars.cast(zero, "f32")
+        low, high = (scalars.subtract(scalars.constant(limit, "f32"), offset) for limit in (limits.min, limits.max))
+        steps = scalars.divide(input, scale)
         # Comparisons are false for NaN, which no integer is, and each is one instruction with its choice.
-        above = scalars.select(scalars.compare("gt", moved, low), moved, low)
+        above = scalars.select(scalars.compare("gt", steps, low), steps, low)
         inside = scalars.select(scalars.compare("lt", above, high), above, high)
-        return scalars.cast(scalars.cast(inside, "i32"), zero.dtype)
+        rounded = scalars.bits(scalars.add(inside, scalars.constant(WHOLE, "f32")))
+        integer = scalars.subtract(rounded, scalars.constant(WHOLE_BITS, "i32"))
+        return scalars.cast(scalars.add(integer, scalars.cast(zero, "i32")), zero.dtype)
 
 
 class Dequantize(Elementwise, mnemonic="dequantize"):
