@@ -138,7 +138,8 @@ def _dense_convolution(
         (start, identity_map(result.rank)),
         iterators,
         multiply_add,
-        squeeze=spatial == 2,
+        # IREE gives a convolution of images without a batch one, and then stores it where it does not belong.
+        squeeze=spatial == 2 and input.tensor.dtype not in NARROW,
     )
 
 
