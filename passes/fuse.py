@@ -12,12 +12,14 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
-from pyipu.dialect.elementwise import Dequantize
+from pyipu.dialect.elementwise import Cast, Dequantize
+from pyipu.dialect.linear import NARROW
 from pyipu.dialect.movement import Broadcast, Gather, Interleave, Transpose
 from pyipu.dialect.program import Constant, Parameter, Vertex
 from pyipu.dialect.recurrent import LSTM
-from pyipu.dialect.reduction import Softmax
+from pyipu.dialect.reduction import ReduceSum, Softmax
 from pyipu.dialect.types import Tensor, tensor_of
+from pyipu.dialect.windows import SumPool
 from pyipu.parameters import Parameters
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
@@ -43,12 +45,12 @@ class Fuse(Pass):
 
 
 def _read_integers(block: ir.Block) -> None:
-    """Each element-wise reader of dequantized numbers gets an op of its own that makes them of the integers.
+    """Whoever computes with what integers stand for gets an op of its own that makes it of them.
 
     So it is integers that lie in memory, and wait there: they take a quarter of the bytes.
     """
-    found = [op for op in ipu_ops(block) if _has_one_scale(op)]
-    uses = [(op, use) for op in found for use in op.results[0].uses if _computes_elements(use.owner)]
+    found = [op for op in ipu_ops(block) if _is_read(op)]
+    uses = [(op, use) for op in found for use in op.results[0].uses if _takes(use.owner, op)]
     for op, use in uses:
         with ir.InsertionPoint(use.owner):
             use.owner.operands[use.operand_number] = op.operation.clone().results[0]
@@ -56,17 +58,23 @@ def _read_integers(block: ir.Block) -> None:
         op.operation.erase()
 
 
-def _has_one_scale(op: ir.OpView) -> bool:
-    return isinstance(op, Dequantize) and all(map(_is_splat, list(op.operands)[1:]))
+def _is_read(op: ir.OpView) -> bool:
+    """Makes numbers of integers, all with one scale, or wide integers of those of 8 bits."""
+    if isinstance(op, Dequantize):
+        return all(map(_is_splat, list(op.operands)[1:]))
+    return isinstance(op, Cast) and op.dtype == "i32" and tensor_of(op.operands[0]).dtype in NARROW
 
 
-def _computes_elements(op: ir.OpView) -> bool:
-    return isinstance(op, Op) and op.elementwise
+def _takes(reader: ir.OpView, op: ir.OpView) -> bool:
+    """The reader computes element by element, or adds up integers, which it can extend itself."""
+    if isinstance(op, Cast):
+        return isinstance(reader, ReduceSum | SumPool)
+    return isinstance(reader, Op) and reader.elementwise
 
 
 def _comes_along(op: ir.OpView) -> bool:
     """Whoever reads the op's result computes it: it is in no group, and nothing of it is in memory."""
-    return _has_one_scale(op) and all(_computes_elements(use.owner) for use in op.results[0].uses)
+    return _is_read(op) and all(_takes(use.owner, op) for use in op.results[0].uses)
 
 
 def _in_memory(value: ir.Value) -> ir.Value:

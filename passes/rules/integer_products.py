@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from pyipu.dialect.linear import NARROW, MatMul
 from pyipu.dialect.program import Constant, Parameter
 from pyipu.dialect.reduction import ReduceSum
 from pyipu.dialect.types import tensor_of
-from pyipu.dialect.windows import Conv
+from pyipu.dialect.windows import Conv, SumPool
 from pyipu.passes.folding import add_known, is_known
 from pyipu.passes.rules.identities import reshaped
 from pyipu.passes.rules.quantized import HALF, Coded, constant, sum_of, unsigned, unsigned_source
@@ -41,6 +42,25 @@ def sum_integers(op: Conv | MatMul, session: Session) -> ir.Value | None:
     total = _less(build(type(op), session, data.source, weights.integers, **op.values), weights, data.zero, session)
     scale = build(Multiply, session, data.numbers.operands[1], weights.scale)
     return build(Multiply, session, build(Cast, session, total, dtype="f32"), scale)
+
+
+def add_up_integers(op: ReduceSum | SumPool, session: Session) -> ir.Value | None:
+    """reduce_sum(dequantize(x)) is multiply(cast(reduce_sum(x) - …), scale); so for the sums of windows."""
+    coded = Coded.of(op.operands[0])
+    if coded is None or coded.numbers is None or tensor_of(coded.source).dtype not in NARROW:
+        return None
+    total = build(type(op), session, build(Cast, session, coded.source, dtype="i32"), **op.values)
+    if coded.zero:
+        excess = -coded.zero * _terms(op)
+        total = build(Add, session, total, constant(np.array(excess, np.int32)))
+    return build(Multiply, session, build(Cast, session, total, dtype="f32"), coded.numbers.operands[1])
+
+
+def _terms(op: ReduceSum | SumPool) -> int:
+    """How many elements are added up to one."""
+    if isinstance(op, SumPool):
+        return math.prod(op.window)
+    return tensor_of(op.operands[0]).elements // tensor_of(op.results[0]).elements
 
 
 def product_refusal(op: Conv | MatMul, session: Session) -> str | None:
@@ -139,5 +159,7 @@ PRODUCTS: Rules = {
     Conv: (sum_integers, multiply_unsigned),
     MatMul: (sum_integers, multiply_unsigned),
     Add: (add_whole_bias,),
+    ReduceSum: (add_up_integers,),
+    SumPool: (add_up_integers,),
 }
-"""Products of integers."""
+"""Sums of integers, and of their products."""

@@ -44,7 +44,7 @@ def conv_integer(
     if narrow is None or border is None:
         wide = product(_moved(graph, data, x_zero_point), _moved(graph, weights, w_zero_point), 0.0)
         return channels_first(graph, wide)
-    sums = narrow.astype(np.int32).sum(axis=tuple(range(rank - 1)))
+    sums = narrow.sum(axis=tuple(range(rank - 1)), dtype=np.int32)
     total = product(data, graph.constant(narrow), border)
     return channels_first(graph, _without(graph, total, x_zero_point, sums))
 
@@ -60,7 +60,7 @@ def mat_mul_integer(
     narrow = _narrow(graph, b, b_zero_point) if min(tensor_of(a).rank, tensor_of(b).rank) > 1 else None
     if narrow is None:
         return mat_mul(graph, _moved(graph, a, rows), _moved(graph, b, b_zero_point))
-    sums = narrow.astype(np.int32).sum(axis=-2, keepdims=True)
+    sums = narrow.sum(axis=-2, keepdims=True, dtype=np.int32)
     return _without(graph, mat_mul(graph, a, graph.constant(narrow)), rows, sums)
 
 
