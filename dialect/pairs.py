@@ -107,7 +107,7 @@ class PairedConv(DotConv, mnemonic="paired_conv"):
 class QuadConv(DotConv, mnemonic="quad_conv"):
     """Convolution of ui8 with weights of i8, [G * B, window…, C / 4, F, 4], summed up in i32."""
 
-    together = 4
+    together = products_at_once = 4
     types = ("ui8", "i8", "i32")
 
 
