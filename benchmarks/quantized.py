@@ -11,7 +11,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-OPSET = 17
+OPSET = 13
 """The older files of the zoo have no scales for each channel."""
 
 
@@ -34,7 +34,9 @@ def quantized(model: onnx.ModelProto, inputs: Mapping[str, np.ndarray]) -> onnx.
 
     Activations are ui8, weights i8 with a scale for each channel; batch normalizations are folded before.
     """
-    newer = onnx.version_converter.convert_version(_with_additions(model), OPSET)
+    newer = _with_additions(model)
+    if newer.opset_import[0].version < OPSET:
+        newer = onnx.version_converter.convert_version(newer, OPSET)
     with tempfile.TemporaryDirectory() as folder:
         plain, folded, result = (Path(folder, name) for name in ("plain.onnx", "folded.onnx", "result.onnx"))
         onnx.save(newer, plain)
