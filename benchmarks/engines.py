@@ -1,7 +1,8 @@
 """The engines that are compared, each with a model that it has compiled; a worker process opens one by its name.
 
 ONNX Runtime, OpenVINO and plain IREE get the model with all shapes fixed, as pyipu does, and compute in float32.
-"pyipu-bf16" multiplies in bfloat16, so that its outputs do not agree with the others within float32's tolerance.
+"pyipu-bf16" multiplies in bfloat16, and what ends in "-int8" gets the network of 8-bit integers that ONNX Runtime's
+tools make of it, so that their outputs do not agree with the others within float32's tolerance.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import onnx
 
 import pyipu
 from benchmarks.baselines import Arrays, OnnxRuntimeSession, PlainIree, fix_shapes
+from benchmarks.quantized import quantized
 from examples.zoo import Shapes
 
 Call = Callable[[Mapping[str, np.ndarray]], Arrays]
@@ -27,8 +29,10 @@ TITLES = {
     "openvino": "OpenVINO",
     "iree": "plain IREE",
     "pyipu-bf16": "pyipu in bf16",
+    "pyipu-int8": "pyipu in int8",
+    "onnxruntime-int8": "ONNX Runtime in int8",
 }
-IN_FLOAT32 = tuple(name for name in TITLES if name != "pyipu-bf16")
+IN_FLOAT32 = tuple(name for name in TITLES if not name.endswith(("-bf16", "-int8")))
 PEAK, PEAK_ORDER = "peak", 1024
 """The engine that multiplies two square matrices of that order, whatever the model is."""
 MEMORY, MEMORY_BYTES = "memory", 2**28
@@ -107,6 +111,12 @@ def _openvino(workload: Workload, threads: int) -> Engine:
     return Engine(call, time.perf_counter() - start)
 
 
+def _in_int8(opener: Callable[[Workload, int], Engine], workload: Workload, threads: int) -> Engine:
+    """The network is quantized before the clock starts."""
+    fixed = fix_shapes(workload.model, workload.shapes)
+    return opener(Workload(quantized(fixed, workload.inputs), {}, workload.inputs), threads)
+
+
 def _plain_iree(workload: Workload, threads: int) -> Engine:
     plain = PlainIree.compile(workload.model, workload.shapes)
     return Engine(plain.session(threads), plain.import_seconds + plain.compile_seconds)
@@ -130,7 +140,9 @@ def _memory(workload: Workload, threads: int) -> Engine:
 _OPENERS: dict[str, Callable[[Workload, int], Engine]] = {
     "pyipu": _pyipu,
     "pyipu-bf16": partial(_pyipu, precision="bf16"),
+    "pyipu-int8": partial(_in_int8, _pyipu),
     "onnxruntime": _onnxruntime,
+    "onnxruntime-int8": partial(_in_int8, _onnxruntime),
     "openvino": _openvino,
     "iree": _plain_iree,
     PEAK: _peak,

@@ -83,6 +83,8 @@ class Op(ir.OpView):
     """The result holds operands' elements (and perhaps a constant border): buffers may alias instead of copying."""
     accumulates: ClassVar[bool] = False
     """Lowers to a sum that starts from `CodeletWriter.accumulator`, so that it can be added to a tensor in place."""
+    products_at_once: ClassVar[int] = 1
+    """So many of its products take the time of one of f32."""
     takes_epilogue: ClassVar[bool] = False
     """May compute `CodeletWriter.epilogue` in its own loops; it takes it away if it does."""
     in_place: ClassVar[bool] = False

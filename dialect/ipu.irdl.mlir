@@ -142,6 +142,14 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
   }
+  irdl.operation @dequantize {
+    %input = irdl.any
+    %scale = irdl.any
+    %zero = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input, scale: %scale, zero: %zero)
+    irdl.results(result: %result)
+  }
   irdl.operation @divide {
     %left = irdl.any
     %right = irdl.any
@@ -381,6 +389,25 @@ irdl.dialect @ipu {
     %right = irdl.any
     %result = irdl.any
     irdl.operands(left: %left, right: %right)
+    irdl.results(result: %result)
+  }
+  irdl.operation @quad_conv {
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
+    %strides = irdl.base "#builtin.dense_array"
+    %dilations = irdl.base "#builtin.dense_array"
+    %groups = irdl.base "#builtin.integer"
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
+    irdl.attributes { "strides" = %strides, "dilations" = %dilations, "groups" = %groups }
+  }
+  irdl.operation @quantize {
+    %input = irdl.any
+    %scale = irdl.any
+    %zero = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input, scale: %scale, zero: %zero)
     irdl.results(result: %result)
   }
   irdl.operation @reciprocal {

@@ -11,12 +11,29 @@ import numpy as np
 from pyipu.dialect.definition import Op, require
 from pyipu.dialect.elementwise import broadcast
 from pyipu.dialect.scalars import Scalar, Scalars
-from pyipu.dialect.types import Tensor
+from pyipu.dialect.types import NUMPY_DTYPES, Tensor
 from pyipu.dialect.writer import CodeletWriter, Map, Value, broadcast_map, identity_map, squeezed
+
+NARROW = ("ui8", "i8")
+"""Integers whose products are summed up in i32."""
+
+
+def sum_type(left: Tensor, right: Tensor) -> str | None:
+    """The element type of sums of products: that of the operands, or i32 for integers of 8 bits; None if none fits."""
+    if left.dtype in NARROW and right.dtype in NARROW:
+        return "i32"
+    return left.dtype if left.dtype == right.dtype else None
+
+
+def wide(array: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """An operand in the type in which its products with the other one are summed up."""
+    dtype = sum_type(Tensor.of(array), Tensor.of(other))
+    assert dtype is not None
+    return array.astype(NUMPY_DTYPES[dtype])
 
 
 class MatMul(Op, mnemonic="matmul"):
-    """[…, M, K] times […, K, N]; the leading dimensions broadcast as in numpy."""
+    """[…, M, K] times […, K, N]; the leading dimensions broadcast as in numpy. Integers of 8 bits give sums of i32."""
 
     accumulates = True
     widens = True
@@ -24,13 +41,15 @@ class MatMul(Op, mnemonic="matmul"):
     @staticmethod
     def infer(left: Tensor, right: Tensor) -> Tensor:
         require(min(left.rank, right.rank) >= 2, f"needs matrices, got {left} and {right}")
-        fits = left.shape[-1] == right.shape[-2] and left.dtype == right.dtype
-        require(fits, f"cannot multiply {left} with {right}")
-        return left.with_shape((*broadcast(left.shape[:-2], right.shape[:-2]), left.shape[-2], right.shape[-1]))
+        dtype = sum_type(left, right)
+        require(left.shape[-1] == right.shape[-2] and dtype is not None, f"cannot multiply {left} with {right}")
+        outer = broadcast(left.shape[:-2], right.shape[:-2])
+        return Tensor((*outer, left.shape[-2], right.shape[-1]), str(dtype))
 
     @staticmethod
     def evaluate(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return np.matmul(left, right).astype(left.dtype)
+        first, second = wide(left, right), wide(right, left)
+        return np.matmul(first, second).astype(first.dtype)
 
     @classmethod
     def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:

@@ -77,12 +77,13 @@ class Scalars:
         elements = f"dense<{literal(number, dtype)}>" if self.lanes else literal(number, dtype)
         return self.write(f"arith.constant {elements} : {Scalar('', dtype, self.lanes).type}", dtype)
 
-    def _binary(self, operation: str, a: Scalar, b: Scalar) -> Scalar:
+    def binary(self, operation: str, a: Scalar, b: Scalar) -> Scalar:
+        """An operation of MLIR on two scalars of one type, such as arith.shli."""
         return self.write(f"{operation} {a.name}, {b.name} : {a.type}", a.dtype)
 
     def _by_type(self, a: Scalar, b: Scalar, floating: str, signed: str, unsigned: str | None = None) -> Scalar:
         integer = unsigned if a.is_unsigned and unsigned else signed
-        return self._binary(f"arith.{floating if a.is_float else integer}", a, b)
+        return self.binary(f"arith.{floating if a.is_float else integer}", a, b)
 
     def add(self, a: Scalar, b: Scalar) -> Scalar:
         return self._by_type(a, b, "addf", "addi")
@@ -104,7 +105,7 @@ class Scalars:
 
     def bitwise(self, word: str, a: Scalar, b: Scalar) -> Scalar:
         """`word` is and, or, xor."""
-        return self._binary(f"arith.{word}i", a, b)
+        return self.binary(f"arith.{word}i", a, b)
 
     def math(self, word: str, *arguments: Scalar) -> Scalar:
         """A function of MLIR's math dialect, such as exp, tanh, erf, absf, powf.
@@ -129,6 +130,10 @@ class Scalars:
     def select(self, condition: Scalar, a: Scalar, b: Scalar) -> Scalar:
         types = f"{condition.type}, {a.type}" if self.lanes else a.type
         return self.write(f"arith.select {condition.name}, {a.name}, {b.name} : {types}", a.dtype)
+
+    def bits(self, a: Scalar) -> Scalar:
+        """The integer with the bits of a number of f32."""
+        return self.write(f"arith.bitcast {a.name} : {a.type} to {self.named('', 'i32').type}", "i32")
 
     def cast(self, a: Scalar, dtype: str) -> Scalar:
         """Numeric conversion as numpy's astype: floats truncate toward zero, anything but zero is true."""

@@ -16,6 +16,8 @@ class Tiles:
     Each method returns an attribute for the linalg operation that computes `result`, or "".
     """
 
+    features: frozenset[str] = frozenset()
+    """Of the processor, as LLVM calls them: which instructions loops over vectors may be written with."""
     workgroup: str = ""
     """The attribute of an `scf.forall` each of whose turns is a workgroup."""
 
@@ -47,7 +49,7 @@ class Tiles:
         return ""
 
     def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
-        """For sums over pairs of channels that are written out as loops over vectors.
+        """For sums over groups of channels that are written out as loops over vectors.
 
         Returns how many of so many tiles of pixels and blocks of columns one workgroup computes; None where the code
         generator should do all of it.

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
-from pyipu.dialect.linear import multiply_add
+from pyipu.dialect.linear import NARROW, multiply_add, sum_type, wide
 from pyipu.dialect.reduction import ReduceMax, ReduceSum
 from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.types import Tensor
@@ -47,7 +47,7 @@ def _window_map(spatial: int, strides: Sequence[int], dilations: Sequence[int], 
 
 
 class Conv(Op, mnemonic="conv"):
-    """Convolution of [N, spatial…, C] with weights [window…, C / groups, F]."""
+    """Convolution of [N, spatial…, C] with weights [window…, C / groups, F]. Integers of 8 bits give sums of i32."""
 
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
@@ -65,9 +65,10 @@ class Conv(Op, mnemonic="conv"):
         channels, filters = input.shape[-1], weights.shape[-1]
         fits = groups > 0 and channels == weights.shape[-2] * groups and filters % groups == 0
         require(fits, f"{channels} channels in {groups} groups do not fit weights {weights}")
-        require(input.dtype == weights.dtype, f"needs operands of one element type, got {input} and {weights}")
+        dtype = sum_type(input, weights)
+        require(dtype is not None, f"needs operands of one element type, got {input} and {weights}")
         positions = window_positions(input.shape[1:-1], weights.shape[:-2], strides, dilations)
-        return input.with_shape((input.shape[0], *positions, filters))
+        return Tensor((input.shape[0], *positions, filters), str(dtype))
 
     @staticmethod
     def evaluate(
@@ -78,6 +79,7 @@ class Conv(Op, mnemonic="conv"):
         dilations: tuple[int, ...],
         groups: int,
     ) -> np.ndarray:
+        input, weights = wide(input, weights), wide(weights, input)
         views = windows_of(input, weights.shape[:-2], strides, dilations)
         spatial = len(strides)
         split = views.reshape(*views.shape[: 1 + spatial], groups, -1, *views.shape[2 + spatial :])
@@ -119,7 +121,7 @@ def _dense_convolution(
 ) -> Value:
     spatial = result.rank - 2
     start = writer.accumulator(result)
-    if spatial == 2 and result.elements > result.shape[-1]:
+    if spatial == 2 and result.elements > result.shape[-1] and input.tensor.dtype not in NARROW:
         tiles = writer.tiles.convolution(result, weights.tensor.shape[:2], weights.tensor.shape[2])
         attributes = _window_attributes(strides, dilations, tiles)
         return writer.write(
@@ -136,7 +138,8 @@ def _dense_convolution(
         (start, identity_map(result.rank)),
         iterators,
         multiply_add,
-        squeeze=spatial == 2,
+        # IREE gives a convolution of images without a batch one, and then stores it where it does not belong.
+        squeeze=spatial == 2 and input.tensor.dtype not in NARROW,
     )
 
 
@@ -157,7 +160,7 @@ def _depthwise_convolution(
     spatial = result.rank - 2
     weights = writer.reshape(weights, (*weights.tensor.shape[:-2], weights.tensor.shape[-1]))
     start = writer.accumulator(result)
-    if spatial == 2:
+    if spatial == 2 and input.tensor.dtype not in NARROW:
         tiles = writer.tiles.depthwise(result, weights.tensor.shape[:2])
         return writer.write(
             f"linalg.depthwise_conv_2d_nhwc_hwc {{{_window_attributes(strides, dilations, tiles)}}} "

@@ -8,6 +8,7 @@ from pyipu.passes.canonicalize import Canonicalize
 from pyipu.passes.demand import Demand
 from pyipu.passes.fuse import Fuse
 from pyipu.passes.inplace import InPlace
+from pyipu.passes.integers import Integers
 from pyipu.passes.layout import Layout
 from pyipu.passes.outline import Outline
 from pyipu.passes.pack import Pack
@@ -24,6 +25,7 @@ from pyipu.passes.waves import Waves
 from pyipu.passes.winograd import Winograd
 
 _GRAPH: list[type[Pass]] = [
+    Integers,
     Unroll,
     Canonicalize,
     Layout,

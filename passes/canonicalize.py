@@ -11,12 +11,13 @@ from pyipu.dialect.elementwise import Multiply
 from pyipu.passes.base import Pass
 from pyipu.passes.rules.identities import ARITHMETIC, MOVEMENT
 from pyipu.passes.rules.one_hot import ONE_HOT
+from pyipu.passes.rules.quantized import STEPS
 from pyipu.passes.rules.rewriting import apply_rules, merge_equal_ops, merged
 from pyipu.passes.rules.scale_folding import SCALE_FOLDING, scale_refusal, scaled_contraction
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
-RULES = merged(MOVEMENT, *ARITHMETIC, SCALE_FOLDING, ONE_HOT)
+RULES = merged(MOVEMENT, *ARITHMETIC, SCALE_FOLDING, ONE_HOT, STEPS)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast
+from pyipu.dialect.linear import NARROW
 from pyipu.dialect.program import Parameter
 from pyipu.dialect.types import tensor_of
 from pyipu.errors import VerificationError
@@ -34,10 +35,12 @@ def copy_of(module: ir.Module) -> ir.Module:
 
 
 def is_extension(op: Op) -> bool:
-    """Casts an argument of a codelet to a wider floating-point type: the codelet reads it in the narrow one."""
+    """Casts an argument of a codelet to a wider type, which sums are of: the codelet reads it in the narrow one."""
     if not isinstance(op, Cast) or not isinstance(op.operands[0], ir.BlockArgument):
         return False
     source, result = tensor_of(op.operands[0]), tensor_of(op.results[0])
+    if result.dtype == "i32":
+        return source.dtype in NARROW
     return result.is_float and source.dtype != "i1" and source.numpy_dtype.itemsize < result.numpy_dtype.itemsize
 
 

@@ -20,6 +20,7 @@ from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor
 from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
 from pyipu.passes.rules.packing import packed, reached
+from pyipu.passes.rules.quads import in_quads
 from pyipu.passes.rules.rewriting import (
     Rules,
     apply_rules,
@@ -60,8 +61,8 @@ class Pack(Pass):
                 widen(op, groups, filters, session)
         packing: Rules = {
             Reshape: (_interleaved,),
-            Conv: (_turned, self._pack_pointwise),
-            MatMul: (self._pack_matmul,),
+            Conv: (_turned, self._pack_integers, self._pack_pointwise),
+            MatMul: (self._pack_integers, self._pack_matmul),
             LSTM: (self._pack_recurrence,),
         }
         apply_rules(module, merged(MOVEMENT, packing), session)
@@ -80,6 +81,9 @@ class Pack(Pass):
         single = result_tensor(op).elements == filters > self.block
         step = self.block if single else LANES
         return -(-filters // step) * step
+
+    def _pack_integers(self, op: Conv | MatMul, session: Session) -> ir.Value | None:
+        return in_quads(op, self.block, session)
 
     def _pack_pointwise(self, op: Conv, session: Session) -> ir.Value | None:
         """A convolution whose window is one element multiplies a matrix with every pixel that its strides reach."""

@@ -9,7 +9,7 @@ from pyipu.dialect.types import tensor_of
 from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
 
-MOST_RUNS = 1024
+MOST_RUNS = 256
 """Pieces that a border is written in, at most."""
 
 
@@ -55,12 +55,12 @@ def accesses(op: Execute) -> dict[ir.Value, str]:
 def border_bytes(op: Border) -> list[tuple[int, int]]:
     """What a border writes: byte offsets as in `bound_bytes`, and lengths.
 
-    A border in very many pieces is written by filling the whole tensor: each piece costs a command.
+    A border in very many pieces is written by filling all of the tensor, which lies in one piece: each costs a command.
     """
     padded, inside = op.operands
     region, itemsize = region_of(padded), tensor_of(padded).numpy_dtype.itemsize
     begin = bound_bytes(padded)[0] - padded.owner.start
     runs = border_runs(region, region_of(inside))
-    if len(runs) > MOST_RUNS and region.is_whole:
-        return [bound_bytes(padded)]
+    if len(runs) > MOST_RUNS and region.distance is not None:
+        return [(begin + (region.start + region.distance) * itemsize, tensor_of(padded).bytes)]
     return [(begin + run.offset * itemsize, run.length * itemsize) for run in runs]

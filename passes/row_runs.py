@@ -121,11 +121,15 @@ def _stream_op(op: Op, uses: Dependence, number: Mapping[Given, int], bodies: Ma
 
 
 def _products(op: Op, bodies: Mapping[str, func.FuncOp]) -> int:
-    """How many products a vertex adds up."""
+    """How many products of f32 take the time of those that a vertex adds up."""
     if not isinstance(op, Vertex):
         return 0
     ops = ipu_ops(bodies[op.codelet].regions[0].blocks[0])
-    return sum(one.multiply_adds([tensor_of(value) for value in one.operands], one.values) for one in ops)
+    return sum(_time_of_products(one) for one in ops)
+
+
+def _time_of_products(op: Op) -> int:
+    return op.multiply_adds([tensor_of(value) for value in op.operands], op.values) // op.products_at_once
 
 
 def _has_planes(op: Op, bodies: Mapping[str, func.FuncOp]) -> bool:

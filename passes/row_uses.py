@@ -12,7 +12,7 @@ from pyipu.dialect.definition import Op
 from pyipu.dialect.interpolation import WINDOW
 from pyipu.dialect.linear import MatMul, PackedMatMul
 from pyipu.dialect.movement import Broadcast, Concat, Interleave, Pad, Reshape, Slice, Transpose
-from pyipu.dialect.pairs import PairedConv
+from pyipu.dialect.pairs import DotConv
 from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import tensor_of
@@ -122,13 +122,13 @@ def _local(op: Op) -> list[Rows | None]:
         return [_broadcast(value, op) for value in op.operands]
     if isinstance(op, Conv):
         return [_window(tensor_of(op.operands[1]).shape[0], op.strides[0], op.dilations[0]), WHOLE]
-    if isinstance(op, PairedConv) and op.strides:
+    if isinstance(op, DotConv) and op.strides:
         return [_window(tensor_of(op.operands[1]).shape[1], op.strides[0], op.dilations[0]), WHOLE]
     if isinstance(op, Pool):
         return [_window(op.window[0], op.strides[0], op.dilations[0])]
     if isinstance(op, MatMul) and tensor_of(op.operands[1]).rank == 2 and tensor_of(op.operands[0]).rank > 3:
         return [Rows(), WHOLE]
-    if isinstance(op, PackedMatMul | PairedConv | WinogradProduct):
+    if isinstance(op, PackedMatMul | DotConv | WinogradProduct):
         return [Rows(), WHOLE]
     if isinstance(op, Interleave) and tensor_of(op.operands[0]).rank > 3:
         return [Rows()]

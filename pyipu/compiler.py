@@ -289,7 +289,7 @@ class Prepared:
     @property
     def tiles(self) -> Tiles:
         """How the target tiles codelets for its device."""
-        return self.target.tiles.described(self.device)
+        return self.target.tiles_on(self.device)
 
     def emitted(self, module: ir.Module, tilings: Mapping[str, Tiling] | None = None) -> str:
         """The text for IREE of a planned module; `tilings` are those of some codelets, by their keys."""

@@ -20,6 +20,7 @@ CPU = Target(
     ),
     tiles=_TILES,
     precisions=(("bf16", "avx512bf16"),),
+    features=("avx512vnni",),
     # LLVM works on one piece at a time; each takes some 50 ms more, and two of them keep two processors busy.
     codelets_together=32,
     device_flags=("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"),

@@ -1,8 +1,8 @@
-"""Writes a codelet that starts with a `PairedConv` as loops over vectors.
+"""Writes a codelet that starts with a `DotConv` as loops over vectors.
 
-IREE's code generator has no convolutions with instructions that multiply pairs. The loops are those of a convolution:
-blocks of filters, tiles of pixels, the window, pairs of channels; the sums of one tile and one block stay in registers,
-and what is element-wise behind them runs on those.
+IREE's code generator has no convolutions with instructions that multiply two or four channels at once. The loops are
+those of a convolution: blocks of filters, tiles of pixels, the window, groups of channels; the sums of one tile and one
+block stay in registers, and what is element-wise behind them runs on those.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import ipu_ops
 from pyipu.dialect.elementwise import Elementwise
-from pyipu.dialect.pairs import PairedConv
+from pyipu.dialect.pairs import DotConv
 from pyipu.dialect.program import Constant
 from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.tiles import Tiles
@@ -29,7 +29,7 @@ from pyipu.targets.binding import Interface, Passed
 from pyipu.targets.buffers import Buffer, BufferWriter
 
 UNROLLED = 2
-"""Pairs of channels that one turn of the innermost loop adds."""
+"""Groups of channels that one turn of the innermost loop adds."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,12 @@ class Kernel:
 
 
 def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> Kernel | None:
-    """The loops of a codelet of pairs; None where it is none, or where its elements do not lie side by side."""
-    total = next((op for op in ipu_ops(codelet.regions[0].blocks[0]) if isinstance(op, PairedConv)), None)
+    """The loops of such a codelet; None where it is none, or where its elements do not lie side by side."""
+    total = next((op for op in ipu_ops(codelet.regions[0].blocks[0]) if isinstance(op, DotConv)), None)
     if total is None:
         return None
-    writer = BufferWriter(CodeletWriter(), min(tensor_of(total.operands[1]).shape[-2], 16))
+    lanes = min(tensor_of(total.operands[1]).shape[-2], 16)
+    writer = BufferWriter(CodeletWriter(), lanes, tiles.features)
     loops = _Loops.of(total)
     shared = tiles.pairs(loops.tiles, loops.blocks)
     buffers = _Buffers.of(interface, codelet)
@@ -69,7 +70,7 @@ class _Loops:
     columns: int
 
     @staticmethod
-    def of(total: PairedConv) -> _Loops:
+    def of(total: DotConv) -> _Loops:
         pixels = tensor_of(total.results[0]).shape[:-1]
         blocks, columns = (tensor_of(total.operands[1]).shape[i] for i in (0, -2))
         along = max((i for i, size in enumerate(pixels) if size != 1), default=len(pixels) - 1)
@@ -144,7 +145,7 @@ class _Codelet:
     """Writes the loops of one codelet."""
 
     writer: BufferWriter
-    total: PairedConv
+    total: DotConv
     returned: ir.Value
     buffers: _Buffers
     loops: _Loops
@@ -185,8 +186,8 @@ class _Codelet:
         filters = [*weights.first, (block, weights.steps[0])]
         if self.total.groups > 1:
             group, _ = self.writer.divided(block, self.loops.blocks // self.total.groups)
-            read.append((group, 2 * tensor_of(self.total.operands[1]).shape[-3]))
-        zero = self.writer.constant(0.0, "f32")
+            read.append((group, self.total.together * tensor_of(self.total.operands[1]).shape[-3]))
+        zero = self.writer.constant(0, self.total.types[2])
         return self._window(0, read, filters, [zero] * (self.loops.tile * self.vectors))
 
     @property
@@ -207,29 +208,30 @@ class _Codelet:
         return self.writer.loop(tensor_of(self.total.operands[1]).shape[1 + depth], 1, sums, turn)
 
     def _channels(self, read: list[Term], filters: list[Term], sums: Sequence[Scalar]) -> Sequence[Scalar]:
-        """The loop over pairs of channels."""
-        pairs = tensor_of(self.total.operands[1]).shape[-3]
-        unrolled, step = largest_divisor(pairs, UNROLLED), self.buffers.arguments[self.total.operands[1]].steps[-3]
+        """The loop over groups of channels that one instruction multiplies."""
+        depth, together = tensor_of(self.total.operands[1]).shape[-3], self.total.together
+        unrolled, step = largest_divisor(depth, UNROLLED), self.buffers.arguments[self.total.operands[1]].steps[-3]
 
         def turn(index: str, inner: Sequence[Scalar]) -> Sequence[Scalar]:
-            begin, first = self.writer.sum([*read, (index, 2)]), self.writer.sum([*filters, (index, step)])
+            begin, first = self.writer.sum([*read, (index, together)]), self.writer.sum([*filters, (index, step)])
             for number in range(unrolled):
-                inner = self._pair([(begin, 1), (number, 2)], [(first, 1), (number, step)], inner)
+                inner = self._products([(begin, 1), (number, together)], [(first, 1), (number, step)], inner)
             return inner
 
-        return self.writer.loop(pairs, unrolled, sums, turn)
+        return self.writer.loop(depth, unrolled, sums, turn)
 
-    def _pair(self, read: list[Term], filters: list[Term], sums: Sequence[Scalar]) -> list[Scalar]:
-        """Adds the products of one pair of channels to all sums of the tile."""
+    def _products(self, read: list[Term], filters: list[Term], sums: Sequence[Scalar]) -> list[Scalar]:
+        """Adds the products of one group of channels to all sums of the tile."""
         data, weights = (self.buffers.arguments[value] for value in self.total.operands)
-        writer, wide = self.writer, 2 * self.writer.lanes
-        loaded = [writer.load_pairs(weights, writer.sum([*filters, (v, wide)])) for v in range(self.vectors)]
+        writer, together = self.writer, self.total.together
+        places = [writer.sum([*filters, (v, together * writer.lanes)]) for v in range(self.vectors)]
+        loaded = [writer.load_together(weights, place, together) for place in places]
         apart = self._strides[self.loops.along] * data.steps[self.loops.along] if self.loops.pixels else 0
         added: list[Scalar] = []
         for p in range(self.loops.tile):
-            pair = writer.load_pair(data, writer.sum([*read, (p, apart)]))
+            group = writer.load_for_all(data, writer.sum([*read, (p, apart)]), together)
             here = sums[p * self.vectors : (p + 1) * self.vectors]
-            added += [writer.dot(total, pair, one) for total, one in zip(here, loaded, strict=True)]
+            added += [writer.dot(total, group, one) for total, one in zip(here, loaded, strict=True)]
         return added
 
     # What follows them ------------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def planned_stages(
     and normalizations are where they can be written with vectors of `lanes` elements.
     """
     fused = f"ipu-attention{{lanes={lanes}}},ipu-standardize{{lanes={lanes}}}"
-    normal = f"ipu-unroll{{stack={stack}}},ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    tidy = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
+    normal = f"ipu-integers,ipu-unroll{{stack={stack}}},{tidy}"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"
     account, schedule = f"ipu-account{{{sharing}}}", f"ipu-schedule{{{sharing}}}"
     ordered = f"ipu-account{{stages=schedule {sharing}}}"
@@ -128,6 +129,8 @@ class Target:
     """How codelets are tiled; by default IREE decides."""
     precisions: tuple[tuple[str, str], ...] = ()
     """What products may be multiplied in besides the model's types, each with the processor's feature for it."""
+    features: tuple[str, ...] = ()
+    """What processors may have that codelets are written for."""
     codelets_together: int | None = None
     """So many codelets become one piece of machine code, and pieces are made side by side; by default all are one."""
 
@@ -148,6 +151,11 @@ class Target:
         chosen = tuple(replace(option, value=values.get(option.name, option.value)) for option in self.options)
         return replace(self, options=chosen)
 
+    def tiles_on(self, device: str) -> Tiles:
+        """The tiles for a device, with what its processor has of `features`; `device` is IREE's description of it."""
+        features = frozenset(one for one in self.features if _has(device, one))
+        return replace(self.tiles.described(device), features=features)
+
     def check_precision(self, precision: str, device: str) -> None:
         """Whether products can be multiplied so; `device` is IREE's description of what is compiled for.
 
@@ -158,7 +166,7 @@ class Target:
         if precision not in dict(self.precisions):
             raise PrecisionError(f"target {self.name!r} has no products in {precision}: compile for 'cpu', {instead}")
         feature = dict(self.precisions)[precision]
-        if f"+{feature}," not in device.replace('"', ","):
+        if not _has(device, feature):
             chosen = ", ".join(f"{option.name}={option.value!r}" for option in self.options)
             raise PrecisionError(
                 f"target {self.name!r} with {chosen} has no {feature}, which multiplies in {precision}: "
@@ -169,3 +177,8 @@ class Target:
         if not self.options:
             return "it has no options"
         return f"its options are {', '.join(option.name for option in self.options)}"
+
+
+def _has(device: str, feature: str) -> bool:
+    """Whether IREE's description of a device names a feature of the processor."""
+    return f"+{feature}," in device.replace('"', ",")

@@ -15,6 +15,7 @@ from pyipu.dialect.elementwise.logic import (
     Where,
     Xor,
 )
+from pyipu.dialect.elementwise.quantized import INTEGERS, Dequantize, Quantize
 from pyipu.dialect.elementwise.unary import (
     Abs,
     Cast,
@@ -39,6 +40,7 @@ from pyipu.dialect.elementwise.unary import (
 )
 
 __all__ = [
+    "INTEGERS",
     "Abs",
     "Add",
     "And",
@@ -47,6 +49,7 @@ __all__ = [
     "Ceil",
     "Clip",
     "Comparison",
+    "Dequantize",
     "Divide",
     "Elementwise",
     "Equal",
@@ -70,6 +73,7 @@ __all__ = [
     "Not",
     "Or",
     "Power",
+    "Quantize",
     "Reciprocal",
     "Relu",
     "Sigmoid",

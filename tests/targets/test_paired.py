@@ -50,6 +50,32 @@ def test_eight_filters_are_half_a_vector(context: ir.Context) -> None:
     assert "avx512bf16.dpbf16ps.256" in text and "vector<16xf32>" not in text
 
 
+def integers(tiles: Tiles) -> str:
+    """The executable of integers [14, 16] times [16, 64]."""
+    module, session = parsed(
+        """func.func @main(%x: tensor<14x16xui8>) -> tensor<14x64xi32> {
+          %w = "ipu.parameter"() {key = "w"} : () -> tensor<2x4x32x4xi8>
+          %0 = "ipu.quad_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 1 : i64}
+            : (tensor<14x16xui8>, tensor<2x4x32x4xi8>) -> tensor<14x64xi32>
+          return %0 : tensor<14x64xi32> }"""
+    )
+    run(module, session, "ipu-fuse,ipu-inplace,ipu-allocate,ipu-outline")
+    [last] = [op for op in all_ops(module) if isinstance(op, Execute)]
+    return emit_function(last.codelet, Interface.of([last]), codelets(module)[last.codelet], tiles).text
+
+
+def test_integers_are_multiplied_four_by_four(context: ir.Context) -> None:
+    """Seven pixels times two vectors of filters, for two fours of channels in a turn of the loop."""
+    text = integers(Processor(features=frozenset({"avx512vnni"})))
+    assert text.count("avx512.vpdpbusd.512") == 2 * 7 * 2 and "muli %v" not in text
+
+
+def test_bytes_are_multiplied_one_by_one_without_the_instruction(context: ir.Context) -> None:
+    text = integers(Processor())
+    assert "llvm.call_intrinsic" not in text and "no_pipeline" in text
+    assert len(re.findall(r"arith.muli .* : vector<16xi32>", text)) == 4 * 2 * 7 * 2
+
+
 def test_channels_that_lie_apart_are_left_to_the_code_generator(context: ir.Context) -> None:
     text = product(32, 64, 2, Processor())
     assert "linalg.generic" in text and "dpbf16ps" not in text and "no_pipeline" not in text

@@ -231,3 +231,12 @@ func.func @where(%a: tensor<2x1xi1>, %b: tensor<3xf32>, %c: tensor<f32>) -> tens
   %0 = "ipu.where"(%a, %b, %c) : (tensor<2x1xi1>, tensor<3xf32>, tensor<f32>) -> tensor<2x3xf32>
   return %0 : tensor<2x3xf32>
 }
+
+// Integers of 8 bits and the numbers they stand for, with a scale for each channel.
+// CHECK: "ipu.quantize"(%arg0, %arg1, %arg2) : (tensor<2x3xf32>, tensor<3xf32>, tensor<ui8>) -> tensor<2x3xui8>
+// CHECK: "ipu.dequantize"
+func.func @integers(%x: tensor<2x3xf32>, %s: tensor<3xf32>, %z: tensor<ui8>) -> tensor<2x3xf32> {
+  %0 = "ipu.quantize"(%x, %s, %z) : (tensor<2x3xf32>, tensor<3xf32>, tensor<ui8>) -> tensor<2x3xui8>
+  %1 = "ipu.dequantize"(%0, %s, %z) : (tensor<2x3xui8>, tensor<3xf32>, tensor<ui8>) -> tensor<2x3xf32>
+  return %1 : tensor<2x3xf32>
+}

@@ -132,3 +132,21 @@ func.func @main(%a: tensor<2x3xf32>) {
   %0 = "ipu.gelu"(%a) : (tensor<2x3xf32>) -> tensor<2x3xf32>
   return
 }
+
+// -----
+
+// Numbers are quantized to integers of 8 or 16 bits.
+func.func @main(%x: tensor<4xf32>, %s: tensor<f32>, %z: tensor<i32>) {
+  // expected-error@+1 {{cannot quantize tensor<4xf32> in steps of tensor<f32> around tensor<i32>}}
+  %0 = "ipu.quantize"(%x, %s, %z) : (tensor<4xf32>, tensor<f32>, tensor<i32>) -> tensor<4xi32>
+  return
+}
+
+// -----
+
+// The zero point is an integer of the same type.
+func.func @main(%x: tensor<4xui8>, %s: tensor<f32>, %z: tensor<i8>) {
+  // expected-error@+1 {{cannot dequantize tensor<4xui8> in steps of tensor<f32> around tensor<i8>}}
+  %0 = "ipu.dequantize"(%x, %s, %z) : (tensor<4xui8>, tensor<f32>, tensor<i8>) -> tensor<4xf32>
+  return
+}

@@ -2,7 +2,7 @@
 
 // The last dimension of the weights is a pair.
 func.func @main(%x: tensor<5x16xbf16>, %w: tensor<2x4x16x4xbf16>) {
-  // expected-error@+1 {{needs weights in blocks of pairs, got tensor<2x4x16x4xbf16>}}
+  // expected-error@+1 {{needs weights in blocks of channels 2 by 2, got tensor<2x4x16x4xbf16>}}
   %0 = "ipu.paired_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 2 : i64} : (tensor<5x16xbf16>, tensor<2x4x16x4xbf16>) -> tensor<5x32xf32>
   return
 }
@@ -11,7 +11,7 @@ func.func @main(%x: tensor<5x16xbf16>, %w: tensor<2x4x16x4xbf16>) {
 
 // Only bf16 is multiplied in pairs.
 func.func @main(%x: tensor<5x16xf32>, %w: tensor<2x8x16x2xbf16>) {
-  // expected-error@+1 {{needs operands of bf16, got tensor<5x16xf32> and tensor<2x8x16x2xbf16>}}
+  // expected-error@+1 {{needs operands of bf16 and bf16, got tensor<5x16xf32> and tensor<2x8x16x2xbf16>}}
   %0 = "ipu.paired_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 1 : i64} : (tensor<5x16xf32>, tensor<2x8x16x2xbf16>) -> tensor<5x32xf32>
   return
 }
@@ -31,5 +31,14 @@ func.func @main(%x: tensor<5x16xbf16>, %w: tensor<3x4x16x2xbf16>) {
 func.func @main(%x: tensor<1x6x6x8xbf16>, %w: tensor<2x3x3x4x16x2xbf16>) {
   // expected-error@+1 {{needs 2 strides and dilations}}
   %0 = "ipu.paired_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 1 : i64} : (tensor<1x6x6x8xbf16>, tensor<2x3x3x4x16x2xbf16>) -> tensor<1x4x4x32xf32>
+  return
+}
+
+// -----
+
+// Integers are unsigned times signed, as the instruction has them.
+func.func @main(%x: tensor<5x16xi8>, %w: tensor<2x4x16x4xi8>) {
+  // expected-error@+1 {{needs operands of ui8 and i8, got tensor<5x16xi8> and tensor<2x4x16x4xi8>}}
+  %0 = "ipu.quad_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 1 : i64} : (tensor<5x16xi8>, tensor<2x4x16x4xi8>) -> tensor<5x32xi32>
   return
 }

@@ -14,3 +14,10 @@ func.func @matrices(%x: tensor<5x16xbf16>, %w: tensor<2x4x16x2xbf16>) -> tensor<
   %0 = "ipu.paired_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 2 : i64} : (tensor<5x16xbf16>, tensor<2x4x16x2xbf16>) -> tensor<5x32xf32>
   return %0 : tensor<5x32xf32>
 }
+
+// Integers lie in fours, and their sums are in i32.
+// CHECK: "ipu.quad_conv"(%arg0, %arg1){{.*}} -> tensor<5x32xi32>
+func.func @integers(%x: tensor<5x16xui8>, %w: tensor<2x4x16x4xi8>) -> tensor<5x32xi32> {
+  %0 = "ipu.quad_conv"(%x, %w) {strides = array<i64>, dilations = array<i64>, groups = 1 : i64} : (tensor<5x16xui8>, tensor<2x4x16x4xi8>) -> tensor<5x32xi32>
+  return %0 : tensor<5x32xi32>
+}

@@ -48,3 +48,20 @@ func.func @main(%x: tensor<4xf32>) -> tensor<2x2xf32> {
   %2 = "ipu.relu"(%1) : (tensor<2x2xf32>) -> tensor<2x2xf32>
   return %2 : tensor<2x2xf32>
 }
+
+// -----
+
+// Integers wait in memory, and whoever computes with what they stand for reads them.
+// CHECK: func.func private @add_0(%arg0: tensor<4xui8>, %arg1: tensor<4xui8>) -> tensor<4xui8>
+// CHECK: "ipu.dequantize"(%arg0
+// CHECK: "ipu.dequantize"(%arg1
+// CHECK: "ipu.quantize"
+func.func @main(%x: tensor<4xui8>, %y: tensor<4xui8>) -> tensor<4xui8> {
+  %s = "ipu.constant"() {value = dense<0.5> : tensor<f32>} : () -> tensor<f32>
+  %z = "ipu.constant"() {value = dense<3> : tensor<ui8>} : () -> tensor<ui8>
+  %0 = "ipu.dequantize"(%x, %s, %z) : (tensor<4xui8>, tensor<f32>, tensor<ui8>) -> tensor<4xf32>
+  %1 = "ipu.dequantize"(%y, %s, %z) : (tensor<4xui8>, tensor<f32>, tensor<ui8>) -> tensor<4xf32>
+  %2 = "ipu.add"(%0, %1) : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
+  %3 = "ipu.quantize"(%2, %s, %z) : (tensor<4xf32>, tensor<f32>, tensor<ui8>) -> tensor<4xui8>
+  return %3 : tensor<4xui8>
+}

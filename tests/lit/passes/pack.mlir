@@ -104,3 +104,24 @@ func.func @few_pixels(%x: tensor<1x3x3x8xf32>, %s: tensor<1x1x1x8xf32>) -> tenso
   %1 = "ipu.conv"(%0, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x3x3x8xf32>, tensor<1x1x8x32xf32>) -> tensor<1x3x3x32xf32>
   return %1 : tensor<1x3x3x32xf32>
 }
+
+// -----
+
+// Integers are multiplied four by four: three channels get one more.
+// CHECK: "ipu.pad"(%arg0) {{.*}}high = array<i64: 0, 0, 0, 1>
+// CHECK: "ipu.quad_conv"({{.*}}) {dilations = array<i64: 1, 1>, groups = 1 : i64, strides = array<i64: 1, 1>} : (tensor<1x6x6x4xui8>, tensor<1x3x3x1x32x4xi8>) -> tensor<1x4x4x32xi32>
+func.func @main(%x: tensor<1x6x6x3xui8>) -> tensor<1x4x4x32xi32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<3x3x3x32xi8>
+  %0 = "ipu.conv"(%x, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 1 : i64} : (tensor<1x6x6x3xui8>, tensor<3x3x3x32xi8>) -> tensor<1x4x4x32xi32>
+  return %0 : tensor<1x4x4x32xi32>
+}
+
+// -----
+
+// One channel of each group is no four.
+// CHECK: "ipu.conv"
+func.func @main(%x: tensor<1x6x6x32xui8>) -> tensor<1x4x4x32xi32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<3x3x1x32xi8>
+  %0 = "ipu.conv"(%x, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 32 : i64} : (tensor<1x6x6x32xui8>, tensor<3x3x1x32xi8>) -> tensor<1x4x4x32xi32>
+  return %0 : tensor<1x4x4x32xi32>
+}

@@ -166,10 +166,13 @@ def test_the_newest_form_that_an_opset_knows_is_chosen() -> None:
 
 
 def test_every_form_of_an_operator_takes_the_attributes_that_onnx_gives_it() -> None:
-    """The attributes of the newest version of each form are all known, but for those of element types not here."""
+    """The attributes of the newest version of each form are all known, but for those of element types not here.
+
+    Of other domains ONNX knows nothing.
+    """
     elsewhere = {("Constant", "sparse_value"), ("Constant", "value_string"), ("Constant", "value_strings")}
     lacking = set()
-    for form in operators():
+    for form in [one for one in operators() if not one.domain]:
         later = [other.since for other in operators() if other.name == form.name and other.since > form.since]
         schema = onnx.defs.get_schema(
             form.name, min(later, default=onnx.defs.onnx_opset_version() + 1) - 1, form.domain
