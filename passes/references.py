@@ -9,8 +9,10 @@ from pyipu.dialect.types import tensor_of
 from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
 
-MOST_RUNS = 256
-"""Pieces that a border is written in, at most."""
+FEW_RUNS, MOST_RUNS = 64, 1024
+"""A border in no more pieces than the first is always written so, in more than the second never if it can be avoided."""
+RUN_BYTES = 4096
+"""Bytes that are filled in the time that one more command takes."""
 
 
 def base_of(reference: ir.Value) -> ir.Value:
@@ -55,12 +57,13 @@ def accesses(op: Execute) -> dict[ir.Value, str]:
 def border_bytes(op: Border) -> list[tuple[int, int]]:
     """What a border writes: byte offsets as in `bound_bytes`, and lengths.
 
-    A border in very many pieces is written by filling all of the tensor, which lies in one piece: each costs a command.
+    A border in many pieces is written by filling all of a tensor that lies in one piece: each costs a command.
     """
     padded, inside = op.operands
     region, itemsize = region_of(padded), tensor_of(padded).numpy_dtype.itemsize
     begin = bound_bytes(padded)[0] - padded.owner.start
     runs = border_runs(region, region_of(inside))
-    if len(runs) > MOST_RUNS and region.distance is not None:
+    costs_less = len(runs) > FEW_RUNS and tensor_of(padded).bytes <= len(runs) * RUN_BYTES
+    if (costs_less or len(runs) > MOST_RUNS) and region.distance is not None:
         return [(begin + (region.start + region.distance) * itemsize, tensor_of(padded).bytes)]
     return [(begin + run.offset * itemsize, run.length * itemsize) for run in runs]

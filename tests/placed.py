@@ -11,7 +11,7 @@ from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Allocate, Border, Execute, Parameter, View
 from pyipu.dialect.types import NUMPY_DTYPES, tensor_of
 from pyipu.passes.functions import codelets, main_function
-from pyipu.passes.references import border_bytes, bound_bytes
+from pyipu.passes.references import border_bytes
 from tests.interpreter import interpret
 
 POISON = 0xFF
@@ -78,7 +78,7 @@ class _Machine:
         padded, inside = (self.memory[value] for value in op.operands)
         before = inside.copy()
         padded[...] = op.value
-        destroyed = op.wave is None or border_bytes(op) == [bound_bytes(op.operands[0])]
+        destroyed = op.wave is None or [length for _, length in border_bytes(op)] == [padded.nbytes]
         inside[...] = (np.nan if inside.dtype.kind == "f" else -1) if destroyed else before
 
     def _execute(self, op: Execute) -> None:

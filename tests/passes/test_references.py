@@ -7,7 +7,7 @@ import pyipu.dialect
 from pyipu.dialect.definition import ipu_ops
 from pyipu.dialect.program import Border
 from pyipu.passes.functions import main_function
-from pyipu.passes.references import MOST_RUNS, border_bytes
+from pyipu.passes.references import FEW_RUNS, MOST_RUNS, border_bytes
 
 PLACED = """
 func.func @main() {{
@@ -36,8 +36,8 @@ def test_pieces_begin_where_the_buffer_lies():
     assert written(2, 4) == [(128, 4), (140, 8), (156, 4)]
 
 
-@pytest.mark.parametrize("pixels", [MOST_RUNS, 2 * MOST_RUNS])
-def test_a_border_in_many_pieces_fills_the_whole_tensor(pixels):
+@pytest.mark.parametrize("pixels", [FEW_RUNS, 2 * MOST_RUNS])
+def test_a_border_in_many_short_pieces_fills_the_whole_tensor(pixels):
     assert written(pixels, 4) == [(128, pixels * 16)]
 
 

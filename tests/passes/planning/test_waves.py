@@ -17,9 +17,9 @@ def conflict(one: list[Access], other: list[Access]) -> bool:
 
 
 @st.composite
-def accesses(draw):
+def accesses(draw, pitches=(0, 4, 6)):
     resource, writes = draw(st.integers(0, 1)), draw(st.booleans())
-    begin, pitch = draw(st.integers(0, 30)), draw(st.sampled_from([0, 4, 6]))
+    begin, pitch = draw(st.integers(0, 30)), draw(st.sampled_from(pitches))
     if not pitch:
         return Access(resource, writes, begin, begin + draw(st.integers(0, 12)))
     run, count = draw(st.integers(1, pitch)), draw(st.integers(2, 4))
@@ -34,7 +34,7 @@ def test_what_touches_the_same_bytes_keeps_its_order(steps):
             assert not conflict(steps[earlier], step) or waves[earlier] < waves[later]
 
 
-@given(st.lists(st.lists(accesses().filter(lambda one: not one.pitch), max_size=3), max_size=12))
+@given(st.lists(st.lists(accesses(pitches=[0]), max_size=3), max_size=12))
 def test_nothing_waits_without_need(steps):
     waves = wave_numbers(steps)
     for number, step in enumerate(steps):
