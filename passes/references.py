@@ -10,7 +10,7 @@ from pyipu.passes.planning.border import border_runs
 from pyipu.passes.planning.region import Region
 
 FEW_RUNS, MOST_RUNS = 64, 1024
-"""A border in no more pieces than the first is always written so, in more than the second never if it can be avoided."""
+"""A border in at most the first number of pieces is always written so, in more than the second only if it has to be."""
 RUN_BYTES = 4096
 """Bytes that are filled in the time that one more command takes."""
 
