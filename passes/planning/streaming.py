@@ -25,7 +25,7 @@ from pyipu.passes.planning.strip_plan import plan_cost, plan_peak, plan_stretch,
 LONGEST = 48
 """Most cuts that one stretch spans: longer ones are not tried, so that planning stays near-linear."""
 
-PATIENCE = 80_000
+PATIENCE = 60_000
 """So many strips are planned in earnest for one cover, some seconds; then the best of what was planned is taken."""
 
 BUDGET_PATIENCE = 250_000
