@@ -167,7 +167,7 @@ class Target:
             raise PrecisionError(f"target {self.name!r} has no products in {precision}: compile for 'cpu', {instead}")
         feature = dict(self.precisions)[precision]
         if not _has(device, feature):
-            chosen = ", ".join(f"{option.name}={option.value!r}" for option in self.options)
+            chosen = ", ".join(f"{option.name}={option.value!r}" for option in self.options if option.value)
             raise PrecisionError(
                 f"target {self.name!r} with {chosen} has no {feature}, which multiplies in {precision}: "
                 f"name a processor that has it, such as cpu='znver4', {instead}"

@@ -6,7 +6,7 @@ from benchmarks.compile_time import Seconds, measure
 
 
 def test_a_second_compilation_is_quicker() -> None:
-    found = measure("text_direction", rounds=1)
+    found = measure("magika", rounds=1)
     assert 0 < found.read < found.again < found.pyipu
     assert found.iree > 0
 

@@ -14,6 +14,8 @@ from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Value, signless
 from tests.dialect.samples import SAMPLES, Sample
 
+pytestmark = pytest.mark.xdist_group("lowering")  # all samples are compiled once
+
 _TOLERANCE = {"f64": 1e-9, "f32": 2e-6, "f16": 4e-3, "bf16": 3e-2}
 _FLAGS = ["--iree-llvmcpu-target-cpu=host", "--iree-opt-const-eval=false", "--iree-input-demote-f64-to-f32=false"]
 
