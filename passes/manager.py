@@ -76,7 +76,7 @@ def _parse_pass(text: str) -> Pass | MlirPass:
     if name.startswith("ipu-"):
         return _find(name.strip()).from_options(_options(text, options.removesuffix("}")))
     try:
-        with ir.Context():
+        with ir.Context(load_on_create_dialects=[]):
             passmanager.PassManager.parse(f"builtin.module({text})")
     except (ValueError, ir.MLIRError) as error:
         raise PipelineError(f"there is no pass '{text}': {str(error).strip().splitlines()[0]}") from None

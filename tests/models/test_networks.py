@@ -47,13 +47,13 @@ class Compiled:
     agrees: bool
     measured_arena: int
     texts: list[str]
-    """The IR after the import and after every pass."""
+    """The IR after the import and after every pass, unless it is the same as with other weights."""
 
 
 def marked(case: Case) -> object:
-    """Tests of one network run in one process, so that it is compiled once."""
+    """Tests of one network run in one process, so that it is compiled once, and its code taken for other weights."""
     slow = [] if case.name in QUICK else [pytest.mark.slow]
-    return pytest.param(case, id=str(case), marks=[*slow, pytest.mark.xdist_group(str(case))])
+    return pytest.param(case, id=str(case), marks=[*slow, pytest.mark.xdist_group(case.name)])
 
 
 @pytest.fixture(scope="class")
@@ -66,8 +66,12 @@ def network(request: pytest.FixtureRequest) -> Compiled:
         skip_unless_ci(error)
     texts: list[str] = []
     cpu = targets.get("cpu")
+    is_new = case.variant != "shipped"
     lowered = compiler.lower(
-        model, cpu, shapes=case.shapes or None, observe=lambda name, module: texts.append(str(module))
+        model,
+        cpu,
+        shapes=case.shapes or None,
+        observe=(lambda name, module: texts.append(str(module))) if is_new else None,
     )
     code = compile_stream(lowered.stream, cpu)
     executable = pyipu.Executable(code, lowered.parameters, lowered.plan(cpu, 2, code), cpu, 2)

@@ -22,7 +22,7 @@ PIPELINES = [
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
-@settings(max_examples=130, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_random_graph_computes_the_same_in_its_arena(pipeline: str, data: st.DataObject) -> None:
     session = Session()
