@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -22,7 +23,7 @@ def has_vector_rows(input: Tensor, axes: Sequence[int], lanes: int) -> bool:
     return lanes > 0 and list(axes) == [input.rank - 1] and input.rank <= _MOST_OUTER + 1
 
 
-class RowWriter:
+class RowWriter(ABC):
     """Computes each row of a result from the same row of `input`; a leaf says how, in `row`."""
 
     def __init__(self, writer: CodeletWriter, input: Value) -> None:
@@ -34,9 +35,9 @@ class RowWriter:
         self.counts = others[0], others[1], rows
         self.together = writer.tiles.tiles_together(others[0] * others[1], rows)
 
+    @abstractmethod
     def row(self, place: list[Index], within: list[Index]) -> None:
         """Fills a row: `place` are its indices, `within` those in the workgroup's part."""
-        raise NotImplementedError
 
     def write(self) -> Value:
         *others, rows = self.counts

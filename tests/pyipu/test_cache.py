@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -35,24 +34,9 @@ def convolution(weight: float) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("PYIPU_CACHE", str(tmp_path))
-    monkeypatch.delenv("PYIPU_DUMP", raising=False)
-    return tmp_path / "programs"
-
-
-@pytest.fixture
-def emitted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The programs that were planned, and not found."""
-    texts: list[str] = []
-    emit = compiler.emit_module
-
-    def noted(*args: object) -> str:
-        texts.append(emit(*args))
-        return texts[-1]
-
-    monkeypatch.setattr(compiler, "emit_module", noted)
-    return texts
+def folder(cache_folder: Path) -> Path:
+    """Where programs are kept."""
+    return cache_folder / "programs"
 
 
 def test_a_second_compilation_plans_nothing(emitted: list[str]) -> None:
