@@ -11,11 +11,14 @@ from iree.compiler.dialects import func
 
 from pyipu.dialect.attributes import KINDS
 from pyipu.dialect.definition import ipu_ops
-from pyipu.dialect.program import Allocate, Border, Execute, View
+from pyipu.dialect.program import Allocate, Border, Execute
+from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
 from pyipu.passes.planning.allocation import Allocation, Interval, allocate
+from pyipu.passes.planning.lifetimes import Touch, live_interval
 from pyipu.passes.planning.validation import validate
+from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, region_of
 from pyipu.passes.session import Session
 
 
@@ -33,7 +36,7 @@ class AllocateArena(Pass):
     def run(self, module: ir.Module, session: Session) -> None:
         main = main_function(module)
         buffers = arena_buffers(main)
-        intervals = live_intervals(main, buffers)
+        intervals = live_intervals(main, buffers, self.alignment)
         allocation = allocate(intervals, alignment=self.alignment, time_limit=self.time_limit)
         validate(intervals, allocation, self.alignment)
         for name, op in buffers.items():
@@ -55,18 +58,25 @@ def steps(main: func.FuncOp) -> Iterator[Border | Execute]:
     return (op for op in ipu_ops(main.regions[0].blocks[0]) if isinstance(op, Border | Execute))
 
 
-def live_intervals(main: func.FuncOp, buffers: dict[str, Allocate]) -> list[Interval]:
-    """From the first to the last step that touches a buffer; sizes in bytes."""
-    touched: dict[ir.Value, list[int]] = {}
+def live_intervals(main: func.FuncOp, buffers: dict[str, Allocate], alignment: int) -> list[Interval]:
+    """From the first to the last step that touches a buffer, and each part of it; sizes in bytes."""
+    touches: dict[ir.Value, list[Touch]] = {}
     for number, op in enumerate(steps(main)):
-        for value in op.operands:
-            touched.setdefault(_buffer_of(value), []).append(number)
-    live = {name: touched.get(op.results[0], [0]) for name, op in buffers.items()}
-    return [Interval(name, live[name][0], live[name][-1] + 1, op.size) for name, op in buffers.items()]
+        for base, begin, end in _touched(op):
+            touches.setdefault(base, []).append(Touch(number, begin, end))
+    return [live_interval(name, op.size, touches.get(op.results[0], []), alignment) for name, op in buffers.items()]
 
 
-def _buffer_of(reference: ir.Value) -> ir.Value:
-    return reference.owner.operands[0] if isinstance(reference.owner, View) else reference
+def _touched(op: Border | Execute) -> Iterator[tuple[ir.Value, int, int]]:
+    """Buffers, and the bytes of them that a step writes or reads."""
+    if isinstance(op, Border):
+        base = base_of(op.operands[0])
+        begin = bound_bytes(op.operands[0])[0] - op.operands[0].owner.start
+        yield from ((base, offset - begin, offset - begin + length) for offset, length in border_bytes(op))
+        return
+    for reference in accesses(op):
+        runs, itemsize = region_of(reference).runs, tensor_of(reference).numpy_dtype.itemsize
+        yield base_of(reference), runs.begin * itemsize, runs.end * itemsize
 
 
 def _record(main: func.FuncOp, allocation: Allocation) -> None:

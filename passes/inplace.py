@@ -7,7 +7,7 @@ bytes of an operand that it reads element by element and nobody reads later. Wha
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from pyipu.passes.functions import codelets, main_function
 from pyipu.passes.placement import ProgramWriter
 from pyipu.passes.planning import aliasing
 from pyipu.passes.planning.aliasing import Aliasing, Place, Role, Step, plan_aliasing
+from pyipu.passes.planning.region import Region
 from pyipu.passes.session import Session
 from pyipu.passes.updates import updatable_operands
 
@@ -142,18 +143,32 @@ def _write_step(writer: ProgramWriter, number: int, op: Op, step: Step, plan: Al
 def _first_writes(graph: Graph, plan: Aliasing) -> dict[int, list[int]]:
     """Step -> the paddings whose border must be written before it, outer ones first.
 
-    A border is written before the first step that writes into the padded buffer, its own copy at the latest.
+    A border is written before the first step that writes into the padded tensor, its own copy at the latest.
     """
-    first_write = _first_write_of_storages(graph, plan)
+    writes = _writes(graph, plan)
     borders: dict[int, list[int]] = {}
     for number in reversed([i for i, step in enumerate(graph.steps) if step.role is Role.PAD]):
-        storage = plan.storage_of[graph.steps[number].results[0]]
-        borders.setdefault(min(first_write.get(storage, number), number), []).append(number)
+        (padded,) = graph.steps[number].results
+        begin, end, *_ = plan.region(padded).runs
+        first = (i for i, *runs in writes.get(plan.storage_of[padded], []) if runs[0] < end and runs[1] > begin)
+        borders.setdefault(min(next(first, number), number), []).append(number)
     return borders
 
 
-def _first_write_of_storages(graph: Graph, plan: Aliasing) -> dict[int, int]:
-    """The first step that writes into each storage that some step writes into."""
-    copying = {number for number, _ in plan.copies}
-    writing = [i for i, step in enumerate(graph.steps) if step.role is Role.COMPUTE or i in copying]
-    return {plan.storage_of[value]: i for i in reversed(writing) for value in graph.steps[i].results}
+def _writes(graph: Graph, plan: Aliasing) -> dict[int, list[tuple[int, int, int]]]:
+    """For each storage the steps that write into it, in order, and between which elements."""
+    writes: dict[int, list[tuple[int, int, int]]] = {}
+    for number, step in enumerate(graph.steps):
+        for value, region in _written(number, step, plan):
+            begin, end, *_ = region.runs
+            writes.setdefault(plan.storage_of[value], []).append((number, begin, end))
+    return writes
+
+
+def _written(number: int, step: Step, plan: Aliasing) -> Iterator[tuple[int, Region]]:
+    """The values that a step writes or copies to, and where in their storage."""
+    if step.role is Role.COMPUTE:
+        yield from ((value, plan.region(value)) for value in step.results)
+    for i in (i for i in range(len(step.reads)) if (number, i) in plan.copies):
+        region = plan.region(step.results[0])
+        yield step.results[0], region.slice(*step.places[i]) if step.places else region

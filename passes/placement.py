@@ -135,7 +135,10 @@ class ProgramWriter:
         number, region = self.plan.storage_of[result], self.plan.region(result)
         if place is not None:
             return self._least_view(number, region.slice(*place))
-        viewed = region.reshape(tensor_of(self.values[source]).shape)
+        shape = tensor_of(self.values[source]).shape
+        if shape == region.sizes:
+            return self._least_view(number, region)
+        viewed = region.reshape(shape)
         assert viewed is not None
         return self._view(number, viewed)
 

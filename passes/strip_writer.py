@@ -15,7 +15,7 @@ from pyipu.dialect.types import Tensor, mlir_type, tensor_of
 from pyipu.passes.functions import codelets
 from pyipu.passes.planning.row_strips import Action, Kind, Part
 from pyipu.passes.planning.streaming import Stretch
-from pyipu.passes.planning.strip_plan import plan_stretch
+from pyipu.passes.planning.strip_plan import plan_stretch, waiting_gathers
 from pyipu.passes.row_runs import Run
 from pyipu.passes.row_uses import Dependence, Rows
 
@@ -42,7 +42,7 @@ class StripWriter:
             for action in plan.actions:
                 self._act(action)
             for sink in plan.sinks:
-                self._hand_on(sink, plan.left[sink], stretch.pieces_out)
+                self._hand_on(sink, plan.left[sink], stretch)
         self.replaced += [self.run.op(number) for number in range(stretch.first, stretch.end)]
         return plan.steps
 
@@ -112,21 +112,18 @@ class StripWriter:
         self.codelets[title] = codelet
         return title
 
-    def _hand_on(self, sink: int, left: Sequence[Part], pieces_out: bool) -> None:
-        """Puts a result together, unless the next stretch takes its pieces, and nobody else does.
-
-        A concatenation that reads it later copies it: its buffer need not be there as early as the first strip.
-        """
+    def _hand_on(self, sink: int, left: Sequence[Part], stretch: Stretch) -> None:
+        """Puts a result together, unless the next stretch takes its pieces, and nobody else does."""
         pieces = [(self._rows(part), part) for part in left]
-        if pieces_out and sink not in self.run.rows.leaves:
+        if stretch.pieces_out and sink not in self.run.rows.leaves:
             self.in_pieces[sink] = pieces
             return
         with self.run.op(sink).location:
             joined = concatenate([value for value, _ in pieces], axis=1)
         self.values[sink].replace_all_uses_with(joined)
         self.values[sink] = joined
-        for concatenation in {use.owner for use in joined.uses if isinstance(use.owner, Concat)}:
-            concatenation.attributes["apart"] = ir.BoolAttr.get(True)
+        for number in waiting_gathers(self.run.rows, sink, stretch.end):
+            self.run.op(number).operation.attributes["apart"] = ir.BoolAttr.get(True)
 
     def finish(self) -> None:
         """Removes what was replaced, and puts together what whole ops read of tensors that were left in pieces."""

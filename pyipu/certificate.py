@@ -13,10 +13,10 @@ from pyipu.dialect.program import Execute, View
 from pyipu.dialect.types import tensor_of
 from pyipu.parameters import Parameters
 from pyipu.passes.account import recorded_stages
-from pyipu.passes.allocate import arena_buffers, live_intervals
+from pyipu.passes.allocate import AllocateArena, arena_buffers, live_intervals
 from pyipu.passes.functions import main_function
 from pyipu.passes.session import place
-from pyipu.plan import Buffer, Member, MemoryPlan
+from pyipu.plan import Buffer, BufferPart, Member, MemoryPlan
 
 
 def memory_plan(module: ir.Module, parameters: Parameters, code_bytes: int) -> MemoryPlan:
@@ -46,10 +46,11 @@ def _order(main: func.FuncOp) -> str:
 
 def _buffers(main: func.FuncOp) -> Iterator[Buffer]:
     allocations, members = arena_buffers(main), _members(main)
-    for interval in live_intervals(main, allocations):
-        allocation = allocations[interval.name]
+    for one in live_intervals(main, allocations, AllocateArena.alignment):
+        allocation = allocations[one.name]
         held = tuple(members.get(allocation.result, ()))
-        yield Buffer(interval.name, interval.size, allocation.offset or 0, interval.start, interval.end, held)
+        parts = tuple(BufferPart(*part) for part in one.parts)
+        yield Buffer(one.name, one.size, allocation.offset or 0, one.start, one.end, held, parts)
 
 
 def _members(main: func.FuncOp) -> dict[ir.Value, dict[Member, None]]:

@@ -47,8 +47,21 @@ class Member:
 
 
 @dataclass(frozen=True)
+class BufferPart:
+    """Bytes [offset, offset + size) of a buffer, which are alive in the half-open interval of steps [start, end)."""
+
+    offset: int
+    size: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class Buffer:
     """A part of the arena, in bytes, that is alive in the half-open interval of steps [start, end).
+
+    Where not all of its bytes are alive all the while, `parts` tell which are when: others may have them before and
+    after.
 
     A step is one dispatch, counted from 0 in the order in which they run. `members` are the values that share the
     buffer, in the order in which the program meets them: one in place of another, parts of a concatenation, windows.
@@ -61,6 +74,7 @@ class Buffer:
     start: int
     end: int
     members: tuple[Member, ...] = ()
+    parts: tuple[BufferPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,7 +180,8 @@ def _memory(fields: Mapping[str, Any]) -> MemoryPlan:
 
 
 def _buffer(fields: Mapping[str, Any]) -> Buffer:
-    return Buffer(**{**fields, "members": tuple(Member(**member) for member in fields["members"])})
+    members = tuple(Member(**member) for member in fields["members"])
+    return Buffer(**{**fields, "members": members, "parts": tuple(BufferPart(**part) for part in fields["parts"])})
 
 
 def _tensors(rows: list[Mapping[str, Any]]) -> tuple[TensorDescription, ...]:

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,14 +30,33 @@ Improvements = Callable[[Problem, int, Patience, int], Iterator[IntArray]]
 """Placements with lower and lower peaks, of a problem, below a peak, for as long as the patience lasts, by a seed."""
 
 
+class Part(NamedTuple):
+    """Bytes [offset, offset + size) of a buffer, which are needed in the steps [start, end)."""
+
+    offset: int
+    size: int
+    start: int
+    end: int
+
+
 @dataclass(frozen=True)
 class Interval:
-    """The live interval of a buffer (of a class of aliases): it needs its bytes in the steps [start, end)."""
+    """The live interval of a buffer (of a class of aliases): it needs its bytes in the steps [start, end).
+
+    Where it does not need all of them all the while, `parts` tell which when: all its bytes, in rising order, each part
+    from a multiple of the alignment on.
+    """
 
     name: str
     start: int
     end: int
     size: int
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[Part, ...]:
+        """Its parts, or all of it as one."""
+        return self.parts or (Part(0, self.size, self.start, self.end),)
 
 
 @dataclass(frozen=True)
@@ -81,11 +101,10 @@ def allocate(
     """
     deadline = time.monotonic() + time_limit
     problem = _problem(intervals, alignment)
-    sized = problem.size > 0
-    offsets = np.zeros(problem.count, dtype=np.int64)
-    method, offsets[sized] = _best(problem.select(sized), deadline, seed)
-    names = (interval.name for interval in intervals)
-    placed = dict(zip(names, (offsets * alignment).tolist(), strict=True))
+    method, offsets = _best(problem, deadline, seed)
+    placed = {interval.name: 0 for interval in intervals}
+    for interval, parts in zip(_sized(intervals), problem.parts, strict=True):
+        placed[interval.name] = int(offsets[parts[0][0]] - parts[0][1]) * alignment
     return Allocation(placed, problem.peak(offsets) * alignment, problem.lower_bound * alignment, method)
 
 
@@ -95,7 +114,7 @@ def greedy_peak(intervals: Sequence[Interval], alignment: int = 64) -> int:
     The best of several placements, or first fit in time if more than `ESTIMATED_CONFLICTS` pairs are alive together.
     Raises ValueError as `allocate` does.
     """
-    problem = _problem([interval for interval in intervals if interval.size > 0], alignment)
+    problem = _problem(intervals, alignment)
     if problem.conflict_count > ESTIMATED_CONFLICTS:
         return problem.peak(greedy.sweep(problem)) * alignment
     _, offsets = _best_greedy(problem, deadline=math.inf)
@@ -104,10 +123,17 @@ def greedy_peak(intervals: Sequence[Interval], alignment: int = 64) -> int:
 
 def _problem(intervals: Sequence[Interval], alignment: int) -> Problem:
     _check(intervals, alignment)
-    start = np.array([interval.start for interval in intervals], dtype=np.int64)
-    end = np.array([interval.end for interval in intervals], dtype=np.int64)
-    size = np.array([-(-interval.size // alignment) for interval in intervals], dtype=np.int64)
-    return Problem.from_steps(start, end, size)
+    parts = [(number, *part) for number, interval in enumerate(_sized(intervals)) for part in interval.pieces]
+    buffer, offset, size, start, end = np.array(parts, dtype=np.int64).reshape(-1, 5).T
+    units = -(-size // alignment)
+    if len(buffer) == len(np.unique(buffer)):
+        return Problem.from_steps(start, end, units)
+    return Problem.from_steps(start, end, units, buffer, offset // alignment)
+
+
+def _sized(intervals: Sequence[Interval]) -> list[Interval]:
+    """The intervals that need bytes."""
+    return [interval for interval in intervals if interval.size > 0]
 
 
 def _check(intervals: Sequence[Interval], alignment: int) -> None:
@@ -121,7 +147,20 @@ def _check(intervals: Sequence[Interval], alignment: int) -> None:
             raise ValueError(f"interval {interval.name!r} ends at {interval.end}, not after its start {interval.start}")
         if interval.size < 0:
             raise ValueError(f"interval {interval.name!r} has the negative size {interval.size}")
+        if interval.parts:
+            _check_parts(interval, alignment)
         names.add(interval.name)
+
+
+def _check_parts(interval: Interval, alignment: int) -> None:
+    ends = [0, *(part.offset + part.size for part in interval.parts)]
+    follow = [part.offset for part in interval.parts] == ends[:-1] and ends[-1] == interval.size
+    if not follow or any(part.offset % alignment or part.size <= 0 for part in interval.parts):
+        raise ValueError(f"the parts of interval {interval.name!r} are not its bytes in order, at aligned offsets")
+    if any(not interval.start <= part.start < part.end <= interval.end for part in interval.parts):
+        raise ValueError(
+            f"a part of interval {interval.name!r} is not needed within [{interval.start}, {interval.end})"
+        )
 
 
 def _best(problem: Problem, deadline: float, seed: int) -> tuple[str, IntArray]:

@@ -70,22 +70,26 @@ class Climb:
         """
         taken: list[greedy.Range | None] = [None] * self.problem.count
         for buffer in order[:place]:
-            taken[buffer] = (self.offsets[buffer], self.tops[buffer])
-        unsure = {order[place], *self.problem.conflicts[order[place]]}
+            greedy.take(taken, self._ranges(buffer))
+        unsure = {order[place], *self.problem.rivals[order[place]]}
         for buffer in order[place:]:
-            old = (self.offsets[buffer], self.tops[buffer])
-            taken[buffer] = new = greedy.fit(self.problem, buffer, taken, self.best_fit) if buffer in unsure else old
-            if new[1] > self.peak:
+            old = self._ranges(buffer)
+            new = greedy.fit(self.problem, buffer, taken, self.best_fit) if buffer in unsure else old
+            greedy.take(taken, new)
+            if any(top > self.peak for _, (_, top) in new):
                 return None
-            unsure.update(self.problem.conflicts[buffer] if new != old else ())
+            unsure.update(self.problem.rivals[buffer] if new != old else ())
         return [placed[0] for placed in taken if placed is not None]
+
+    def _ranges(self, buffer: int) -> list[tuple[int, greedy.Range]]:
+        return [(part, (self.offsets[part], self.tops[part])) for part, _ in self.problem.parts[buffer]]
 
     def _changed(self) -> tuple[int, list[int]]:
         """A buffer at the peak goes in front of a conflicting one that was placed before it; to which place."""
-        highest = [buffer for buffer, top in enumerate(self.tops) if top == self.peak]
-        moved = self.chance.choice(highest)
+        highest = [part for part, top in enumerate(self.tops) if top == self.peak]
+        moved = self.problem.owner(self.chance.choice(highest))
         place = self.order.index(moved)
-        conflicts = set(self.problem.conflicts[moved])
+        conflicts = set(self.problem.rivals[moved])
         earlier = [i for i in range(place) if self.order[i] in conflicts]
         if not earlier:
             return place, self.order

@@ -28,18 +28,18 @@ def placements(problem: Problem) -> Iterator[tuple[str, IntArray]]:
 
 def orders(problem: Problem) -> dict[str, list[int]]:
     """Large buffers, large areas, long lives, or late starts first."""
-    duration = problem.last - problem.first
-    size, area = problem.size, problem.size * duration
+    whole, area = problem.whole, problem.area
+    first, size, duration = whole.first, whole.size, whole.last - whole.first
     return {
         "size": np.lexsort((-duration, -size)).tolist(),
         "area": np.lexsort((-size, -area)).tolist(),
         "duration": np.lexsort((-size, -duration)).tolist(),
-        "latest start": np.lexsort((-size, -problem.first)).tolist(),
+        "latest start": np.lexsort((-size, -first)).tolist(),
     }
 
 
 def place(problem: Problem, order: Iterable[int], best_fit: bool) -> IntArray:
-    """Offsets, in units, of all buffers, placed in `order`, each in its lowest or (best fit) its smallest gap.
+    """Offsets, in units, of all parts; buffers are placed in `order`, each in its lowest or (best fit) smallest gap.
 
     Takes O(conflicts) steps plus a sort per buffer. Greedy by size is the method of Pisarchyk and Lee, "Efficient
     Memory Management for Deep Neural Net Inference" (2020).
@@ -52,32 +52,55 @@ def place(problem: Problem, order: Iterable[int], best_fit: bool) -> IntArray:
 def place_within(
     problem: Problem, order: Iterable[int], best_fit: bool, limit: int, fixed: Mapping[int, int]
 ) -> IntArray | None:
-    """As `place`, around the `fixed` buffers, which keep their offsets and are not in `order`.
+    """As `place`, around the `fixed` parts, which keep their offsets; their buffers are not in `order`.
 
-    None as soon as a buffer ends beyond `limit` units.
+    None as soon as a part ends beyond `limit` units.
     """
     taken: list[Range | None] = [None] * problem.count
-    for buffer, offset in fixed.items():
-        taken[buffer] = (offset, offset + problem.sizes[buffer])
+    for part, offset in fixed.items():
+        taken[part] = (offset, offset + problem.sizes[part])
     for buffer in order:
-        taken[buffer] = placed = fit(problem, buffer, taken, best_fit)
-        if placed[1] > limit:
+        ranges = fit(problem, buffer, taken, best_fit)
+        take(taken, ranges)
+        if any(top > limit for _, (_, top) in ranges):
             return None
     return np.array([placed[0] if placed else -1 for placed in taken], dtype=np.int64)
 
 
-def fit(problem: Problem, buffer: int, taken: Sequence[Range | None], best_fit: bool) -> Range:
-    """Where a buffer goes between those that are `taken`: to its lowest or its smallest gap."""
-    find_gap, size = _smallest_gap if best_fit else _lowest_gap, problem.sizes[buffer]
-    offset = find_gap(sorted(filter(None, problem.neighbours[buffer](taken))), size)
-    return offset, offset + size
+def take(taken: list[Range | None], ranges: Iterable[tuple[int, Range]]) -> None:
+    """Notes where parts lie."""
+    for part, placed in ranges:
+        taken[part] = placed
+
+
+def fit(problem: Problem, buffer: int, taken: Sequence[Range | None], best_fit: bool) -> list[tuple[int, Range]]:
+    """Where the parts of a buffer go between those that are `taken`: to its lowest or its smallest gap."""
+    find_gap, parts = _smallest_gap if best_fit else _lowest_gap, problem.parts[buffer]
+    if len(parts) == 1:
+        part, size = parts[0][0], problem.sizes[parts[0][0]]
+        offset = find_gap(sorted(filter(None, problem.neighbours[part](taken))), size)
+        return [(part, (offset, offset + size))]
+    offset = find_gap(sorted(_forbidden(problem, parts, taken)), 1)
+    return [(part, (offset + shift, offset + shift + problem.sizes[part])) for part, shift in parts]
+
+
+def _forbidden(problem: Problem, parts: Ranges, taken: Sequence[Range | None]) -> Iterator[Range]:
+    """Where a buffer must not begin: some part of it would share units with one that is taken."""
+    for part, shift in parts:
+        reach = shift + problem.sizes[part] - 1
+        for begin, end in filter(None, problem.neighbours[part](taken)):
+            yield begin - reach, end - shift
 
 
 def sweep(problem: Problem) -> IntArray:
-    """Offsets, in units, of a first fit in order of time, as a run-time allocator would do it.
+    """Offsets, in units, of a first fit in order of time, as a run-time allocator would do it: no parts by themselves.
 
     Takes O(n · live buffers) steps and O(n) memory: it never lists the conflicts, so it suits any problem.
     """
+    return problem.spread(_sweep(problem.whole))
+
+
+def _sweep(problem: Problem) -> IntArray:
     sizes, first, last = problem.size.tolist(), problem.first.tolist(), problem.last.tolist()
     offsets = [0] * problem.count
     ending: dict[int, Ranges] = {}

@@ -44,8 +44,13 @@ class _Core:
 def improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> Iterator[IntArray]:
     """Placements, in units, each with a lower peak than the one before, starting below `peak`.
 
-    Ends at the lower bound or with the patience. Every size must be positive.
+    Ends at the lower bound or with the patience. Every size must be positive. Buffers are placed as a whole here.
     """
+    if peak > problem.whole.lower_bound:
+        yield from map(problem.spread, _improvements(problem.whole, peak, patience, seed))
+
+
+def _improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> Iterator[IntArray]:
     random = np.random.default_rng(seed)
     best: IntArray | None = None
     cores = _cores(problem)

@@ -54,6 +54,11 @@ class StreamOp:
     def bytes(self) -> int:
         return self.rows.rows * self.row_bytes
 
+    @property
+    def values(self) -> tuple[int, ...]:
+        """What it reads."""
+        return tuple(use.value for use in self.rows.uses)
+
 
 @dataclass(frozen=True)
 class RowRun:

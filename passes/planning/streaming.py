@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
-from itertools import product
+from itertools import pairwise, product
 
 from pyipu.passes.planning.long_gathers import with_copied_gathers
 from pyipu.passes.planning.row_run import RowRun
@@ -98,7 +98,25 @@ def cheapest_stretches(run: RowRun, enough: int) -> Covered:
 def free_stretches(run: RowRun, allowance: float) -> Covered:
     """The cover with the least peak of those whose strips and copies cost at most this part of the run's time."""
     found = [Covered(one, _planner(one, allowance).cover(0)) for one in _variants(run)]
-    return min(found, key=lambda one: (one.cost > allowance * run_time(run), one.peak))
+    return _needed(min(found, key=lambda one: (one.cost > allowance * run_time(run), one.peak)))
+
+
+def _needed(covered: Covered) -> Covered:
+    """Without the strips that do not lower the peak: they were no faster, even if they are thought to be."""
+    run, peak = covered.run, covered.peak
+    needless = {one for one in covered.cover if one.in_strips and run.whole_peak(one.first, one.end) <= peak}
+    parts = [_cut(run, one) if one in needless else [one] for one in covered.cover]
+    return replace(covered, cover=tuple(stretch for part in parts for stretch in part))
+
+
+def _cut(run: RowRun, stretch: Stretch) -> list[Stretch]:
+    cuts = [cut for cut in run.cuts if stretch.first <= cut <= stretch.end]
+    return [_whole(run, first, end) for first, end in pairwise(cuts)]
+
+
+def _whole(run: RowRun, first: int, end: int) -> Stretch:
+    """Ops that run whole; concatenations that copy take time even so."""
+    return Stretch(first, end, run.whole_peak(first, end), run.copied_bytes(first, end) / COPIED_BYTES, exact=True)
 
 
 @lru_cache(maxsize=8)
@@ -161,8 +179,7 @@ def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
     widths = [StripBounds(run, width) for width in WIDTHS if width.pixels >= WIDE or not wide]
     ends = ((False, False),) if wide else ((False, False), (False, True), (True, False), (True, True))
     for j in range(1, len(cuts)):
-        whole, copied = run.whole_peak(cuts[j - 1], cuts[j]), run.copied_bytes(cuts[j - 1], cuts[j])
-        yield Stretch(cuts[j - 1], cuts[j], whole, copied / COPIED_BYTES, exact=True)
+        yield _whole(run, cuts[j - 1], cuts[j])
         for first, bounds in _bounds(widths, cuts[max(0, j - LONGEST) : j], cuts[j], wide):
             yield from _between(run, first, cuts[j], bounds, ends)
 

@@ -57,10 +57,28 @@ def sample_pieces(run: RowRun, first: int, width: Width | None) -> dict[int, lis
 
 
 def plan_cost(run: RowRun, plan: StripPlan, first: int, end: int) -> float:
-    """Microseconds that the strips take longer than the whole ops."""
+    """Microseconds that the strips take longer than the whole ops, and to copy what is concatenated later."""
     made = {action.made for action in plan.actions}
     strips = sum(action_cost(run, action, made) for action in plan.actions)
-    return strips - sum(compute_cost(op, op.rows.rows) for op in run.ops[first:end])
+    copied = sum(gather_bytes(run, number) for sink in plan.sinks for number in waiting_gathers(run, sink, end))
+    return strips + copied / COPIED_BYTES - sum(compute_cost(op, op.rows.rows) for op in run.ops[first:end])
+
+
+def waiting_gathers(run: RowRun, sink: int, end: int) -> list[int]:
+    """The concatenations of a result of a stretch that ends at `end` with something that is computed behind it.
+
+    They copy the result: their buffers need not be there as early as its first strip.
+    """
+    return [
+        number
+        for number, op in enumerate(run.ops)
+        if number >= end and op.role is Role.GATHER and sink in op.values and any(value >= end for value in op.values)
+    ]
+
+
+def gather_bytes(run: RowRun, number: int) -> int:
+    """Bytes of what a concatenation puts together."""
+    return sum(run.ops[value].bytes for value in run.ops[number].values)
 
 
 def action_cost(run: RowRun, action: Action, made: set[Part]) -> float:

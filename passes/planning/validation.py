@@ -102,12 +102,11 @@ class _Arena:
 def _shared_bytes(placed: Sequence[Interval], offsets: Mapping[str, int]) -> Iterator[str]:
     """A sweep over the steps: what starts at a step meets what is alive there."""
     arena = _Arena()
-    for interval in sorted(placed, key=lambda interval: interval.start):
-        if interval.size <= 0:
-            continue
-        arena.release(interval.start)
-        begin = offsets[interval.name]
-        new = _Range(begin, begin + interval.size, interval.name)
-        for other in arena.insert(new, interval.end):
+    parts = [(part, interval.name) for interval in placed for part in interval.pieces if part.size > 0]
+    for part, name in sorted(parts, key=lambda one: one[0].start):
+        arena.release(part.start)
+        begin = offsets[name] + part.offset
+        new = _Range(begin, begin + part.size, name)
+        for other in arena.insert(new, part.end):
             low, high = max(begin, other.begin), min(new.end, other.end)
-            yield f"{other.name!r} and {interval.name!r} share the bytes [{low}, {high}) at step {interval.start}"
+            yield f"{other.name!r} and {name!r} share the bytes [{low}, {high}) at step {part.start}"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyipu.passes.planning import allocation as planning
-from pyipu.passes.planning.allocation import Interval, allocate, greedy_peak, lower_bound
+from pyipu.passes.planning.allocation import Interval, Part, allocate, greedy_peak, lower_bound
 from pyipu.passes.planning.validation import validate
 from tests.passes.planning.networks import network
 
@@ -23,6 +23,21 @@ def problems(draw: st.DrawFn) -> list[Interval]:
     return [Interval(f"b{index}", start, start + life, size) for index, (start, life, size) in enumerate(ranges)]
 
 
+@st.composite
+def problems_in_parts(draw: st.DrawFn) -> list[Interval]:
+    """Up to 12 intervals, each of up to four parts with lives of their own."""
+    lives = st.lists(st.tuples(st.integers(0, 11), st.integers(1, 6), st.integers(1, 3)), min_size=1, max_size=4)
+    return [in_parts(f"b{number}", rows) for number, rows in enumerate(draw(st.lists(lives, max_size=12)))]
+
+
+def in_parts(name: str, rows: list[tuple[int, int, int]]) -> Interval:
+    """An interval of parts, one behind the other; each is a start, a life, and so many times 64 bytes."""
+    offsets = [64 * sum(size for _, _, size in rows[:i]) for i in range(len(rows) + 1)]
+    parts = [Part(at, 64 * size, start, start + life) for at, (start, life, size) in zip(offsets, rows, strict=False)]
+    start, end = min(part.start for part in parts), max(part.end for part in parts)
+    return Interval(name, start, end, offsets[-1], tuple(parts))
+
+
 def hill(levels: int) -> list[Interval]:
     """Buffers that begin one after the other and end in the reverse order: any placement as a stack is optimal."""
     return [Interval(f"b{level}", level, 2 * levels - level, 64 * (level + 1)) for level in range(levels)]
@@ -31,8 +46,9 @@ def hill(levels: int) -> list[Interval]:
 def largest_load(intervals: list[Interval], alignment: int) -> int:
     """The lower bound, step by step."""
     steps = range(max((interval.end for interval in intervals), default=0))
-    alive = ([interval for interval in intervals if interval.start <= step < interval.end] for step in steps)
-    return max((sum(-(-interval.size // alignment) * alignment for interval in live) for live in alive), default=0)
+    parts = [part for interval in intervals for part in interval.pieces]
+    alive = ([part for part in parts if part.start <= step < part.end] for step in steps)
+    return max((sum(-(-part.size // alignment) * alignment for part in live) for live in alive), default=0)
 
 
 def least_peak(intervals: list[Interval]) -> int:
@@ -166,6 +182,37 @@ def test_every_allocation_is_valid_and_no_smaller_than_its_bound(intervals: list
     assert allocation.lower_bound <= allocation.peak
     assert allocation.peak % alignment == 0
     assert allocation.peak <= sum(-(-interval.size // alignment) * alignment for interval in intervals)
+
+
+@settings(max_examples=150, deadline=None)
+@given(problems_in_parts())
+def test_buffers_in_parts_are_placed_as_they_are(intervals: list[Interval]):
+    allocation = allocate(intervals, time_limit=0.05)
+    validate(intervals, allocation)
+    assert largest_load(intervals, 64) == allocation.lower_bound <= allocation.peak
+
+
+def test_rows_take_the_bytes_of_rows_that_are_done_with():
+    """One tensor goes row by row as another one comes: both lie in the bytes of one, but for a row."""
+    rows = 8
+    going = in_parts("going", [(0, row + 1, 1) for row in range(rows)])
+    coming = in_parts("coming", [(row, rows + 1 - row, 1) for row in range(rows)])
+    allocation = allocate([going, coming])
+    validate([going, coming], allocation)
+    assert allocation.peak == allocation.lower_bound == (rows + 1) * 64
+
+
+@pytest.mark.parametrize(
+    "parts, reason",
+    [
+        ([Part(0, 64, 0, 2)], "are not its bytes in order"),
+        ([Part(0, 32, 0, 2), Part(32, 96, 0, 2)], "are not its bytes in order, at aligned offsets"),
+        ([Part(0, 64, 0, 2), Part(64, 64, 1, 3)], r"is not needed within \[0, 2\)"),
+    ],
+)
+def test_parts_that_are_no_parts_are_refused(parts: list[Part], reason: str):
+    with pytest.raises(ValueError, match=reason):
+        allocate([Interval("a", 0, 2, 128, tuple(parts))])
 
 
 def test_of_300_networks_99_percent_reach_the_lower_bound():

@@ -38,6 +38,20 @@ class Network:
         self.steps.append(Step(Role.CONCAT, reads, (result,), places))
         return result
 
+    def join_rows(self, *reads: int) -> int:
+        """One tensor of as many times as many rows."""
+        self.tensors.append(Tensor((1, len(reads) * SHAPE[1], *SHAPE[2:]), "f32"))
+        result = len(self.tensors) - 1
+        places = tuple(((0, i * SHAPE[1], 0, 0), SHAPE, (1, 1, 1, 1)) for i in range(len(reads)))
+        self.steps.append(Step(Role.CONCAT, reads, (result,), places))
+        return result
+
+    def rows(self, value: int, number: int) -> int:
+        result = self._value()
+        place = ((0, number * SHAPE[1], 0, 0), SHAPE, (1, 1, 1, 1))
+        self.steps.append(Step(Role.SLICE, (value,), (result,), (place,)))
+        return result
+
     def chain(self, value: int, length: int) -> int:
         for _ in range(length):
             value = self.compute(value)
@@ -63,6 +77,34 @@ def checked(program: Program) -> Schedule:
     assert found.given_peak == arena_bound(program)
     assert found.peak == arena_bound(reordered(program, found))
     return found
+
+
+def test_rows_have_their_bytes_only_while_they_are_needed() -> None:
+    """Two joined tensors are read one after the other; what reads the first takes no room beside both."""
+    network = Network()
+    joined = network.join_rows(network.compute(0), network.compute(0))
+    first = network.compute(network.rows(joined, 0))
+    network.compute(first, network.rows(joined, 1))
+    found = schedule(task_graph(network.program(), 64))
+    assert found.peak == found.given_peak == 3 * BYTES
+    assert sum(task_graph(network.program(), 64).sizes) == 4 * BYTES
+
+
+def test_joined_rows_are_computed_when_they_are_read() -> None:
+    """Each row waits for nobody: computed in front of its reader, two are never alive together."""
+    network = Network()
+    parts = [network.compute(0) for _ in range(4)]
+    joined = network.join_rows(*parts)
+    read = [network.compute(network.rows(joined, i)) for i in range(4)]
+    network.compute(*read)
+    assert schedule(task_graph(network.program(), 64)).peak == 5 * BYTES
+
+
+def test_rows_that_are_copied_are_a_block_of_their_own() -> None:
+    """The input of the network cannot lie in the joined tensor."""
+    network = Network()
+    network.compute(network.join_rows(0, network.compute(0)))
+    assert sum(task_graph(network.program(), 64).sizes) == 3 * BYTES
 
 
 def test_parts_of_a_concatenation_are_one_block_from_the_first_part_on() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyipu.errors import PlanError
-from pyipu.passes.planning.allocation import Allocation, Interval, allocate
+from pyipu.passes.planning.allocation import Allocation, Interval, Part, allocate
 from pyipu.passes.planning.validation import overlaps, validate
 
 A, B = Interval("a", 0, 4, 100), Interval("b", 2, 6, 50)
@@ -42,6 +42,17 @@ def test_shared_bytes_are_reported_with_step_and_range():
 
 def test_bytes_may_be_shared_one_after_the_other():
     assert overlaps([A, replace(B, start=4)], {"a": 0, "b": 64}) == []
+
+
+def test_only_parts_that_are_alive_together_conflict():
+    rows = Interval("rows", 0, 4, 128, (Part(0, 64, 0, 2), Part(64, 64, 2, 4)))
+    early, late = Interval("early", 0, 2, 64), Interval("late", 2, 4, 64)
+    assert overlaps([rows, early, late], {"rows": 0, "early": 64, "late": 0}) == []
+    conflicts = overlaps([rows, early, late], {"rows": 0, "early": 0, "late": 64})
+    assert conflicts == [
+        "'rows' and 'early' share the bytes [0, 64) at step 0",
+        "'rows' and 'late' share the bytes [64, 128) at step 2",
+    ]
 
 
 @pytest.mark.parametrize(

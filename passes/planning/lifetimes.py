@@ -1,0 +1,46 @@
+"""Which bytes of a buffer are needed when: rows that come late, or are done with early, leave their bytes to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from pyipu.passes.planning.allocation import Interval, Part
+
+
+class Touch(NamedTuple):
+    """A step writes or reads bytes [begin, end) of a buffer."""
+
+    step: int
+    begin: int
+    end: int
+
+
+def live_interval(name: str, size: int, touches: Sequence[Touch], alignment: int) -> Interval:
+    """From the first to the last touch, of the buffer and of each part of it; sizes and the alignment in bytes.
+
+    Parts begin at multiples of the alignment. Bytes that nobody touches go with those in front of them.
+    """
+    touches = [touch for touch in touches if touch.begin < touch.end]
+    if not touches:
+        return Interval(name, 0, 1, size)
+    start, end = min(touch.step for touch in touches), max(touch.step for touch in touches) + 1
+    parts = _parts(size, touches, alignment)
+    return Interval(name, start, end, size, parts if len(parts) > 1 else ())
+
+
+def _parts(size: int, touches: Sequence[Touch], alignment: int) -> tuple[Part, ...]:
+    spans = [(touch.begin // alignment * alignment, -(-touch.end // alignment) * alignment) for touch in touches]
+    cuts = np.unique([0, *(cut for span in spans for cut in span if cut < size)])
+    first, last = np.full(len(cuts), np.iinfo(np.int64).max), np.full(len(cuts), -1)
+    for (step, _, _), (low, high) in zip(touches, np.searchsorted(cuts, spans), strict=True):
+        np.minimum(first[low:high], step, out=first[low:high])
+        np.maximum(last[low:high], step, out=last[low:high])
+    lives = [(int(a), int(b) + 1) for a, b in zip(first, last, strict=True)]
+    touched = [i for i, (_, end) in enumerate(lives) if end > 0]
+    kept = touched[:1] + [i for before, i in pairwise(touched) if lives[i] != lives[before]]
+    begins = [0, *(int(cuts[i]) for i in kept[1:]), size]
+    return tuple(Part(begin, end - begin, *lives[i]) for i, (begin, end) in zip(kept, pairwise(begins), strict=True))
