@@ -133,6 +133,79 @@ class ReduceMin(Reduce, mnemonic="reduce_min"):
         return scalars.minimum(element, accumulator)
 
 
+class CenteredSum(Op):
+    """The sum over `axes` of what `term` makes of each element's distance from `center`, which is one along those."""
+
+    axes: tuple[int, ...]
+    widens = True
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        raise NotImplementedError
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    @staticmethod
+    def infer(input: Tensor, center: Tensor, *, axes: tuple[int, ...]) -> Tensor:
+        require(input.is_float, f"needs a floating-point operand, got {input}")
+        result = Reduce.infer(input, axes=axes, keep=True)
+        require(center == result, f"needs a center of type {result}, got {center}")
+        return result
+
+    @classmethod
+    def evaluate(cls, input: np.ndarray, center: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+        return cls.numpy_term(input - center).sum(axes, keepdims=True, dtype=input.dtype)
+
+    @classmethod
+    def lower(cls, writer: CodeletWriter, input: Value, center: Value, *, axes: tuple[int, ...]) -> Value:
+        dims = range(input.tensor.rank)
+        parallel = [dim for dim in dims if dim not in axes]
+        loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
+        kept: list[str | int] = [0 if dim in axes else loops[dim] for dim in dims]
+
+        def body(scalars: Scalars, x: Scalar, middle: Scalar, total: Scalar) -> Scalar:
+            return scalars.add(cls.term(scalars, scalars.subtract(x, middle)), total)
+
+        return writer.generic(
+            [(input, [loops[dim] for dim in dims]), (center, kept)],
+            (writer.filled(center.tensor, 0), kept),
+            ["parallel"] * len(parallel) + ["reduction"] * len(axes),
+            body,
+        )
+
+    @classmethod
+    def permuted(
+        cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Permutation]:
+        return {"axes": tuple(sorted(permutation[axis] for axis in attributes["axes"]))}, permutation
+
+
+class ReduceSquares(CenteredSum, mnemonic="reduce_squares"):
+    """The sum over `axes` of (input - center)^2; `center` has one element along each of those."""
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        return scalars.multiply(distance, distance)
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        return distance * distance
+
+
+class ReducePowers(CenteredSum, mnemonic="reduce_powers"):
+    """The sum over `axes` of e^(input - center); `center` has one element along each of those."""
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        return scalars.math("exp", distance)
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        return np.exp(distance)
+
+
 class Softmax(Op, mnemonic="softmax"):
     """e^(x - max) divided by its sum, along `axis`."""
 
@@ -178,23 +251,10 @@ class Softmax(Op, mnemonic="softmax"):
 
 def _softmax_of_narrow(writer: CodeletWriter, input: Value, axis: int) -> Value:
     """Reads what it extends three times: `linalg.softmax` would need a wide copy, and rows of that leave the stack."""
-    rank = input.tensor.rank
-    order = [*(dim for dim in range(rank) if dim != axis), axis]
-    loops: list[str | int] = [f"d{order.index(dim)}" for dim in range(rank)]
-    row: list[str | int] = [0 if dim == axis else loop for dim, loop in enumerate(loops)]
     largest = ReduceMax.lower(writer, input, axes=(axis,), keep=True)
-    total = writer.generic(
-        [(input, loops), (largest, row)],
-        (writer.filled(largest.tensor, 0), row),
-        ["parallel"] * (rank - 1) + ["reduction"],
-        lambda scalars, x, top, accumulator: scalars.add(_power(scalars, x, top), accumulator),
-    )
+    total = ReducePowers.lower(writer, input, largest, axes=(axis,))
     return writer.elementwise(
         [input, largest, total],
         input.tensor,
-        lambda scalars, x, top, sum_: scalars.divide(_power(scalars, x, top), sum_),
+        lambda scalars, x, top, sum_: scalars.divide(scalars.math("exp", scalars.subtract(x, top)), sum_),
     )
-
-
-def _power(scalars: Scalars, x: Scalar, largest: Scalar) -> Scalar:
-    return scalars.math("exp", scalars.subtract(x, largest))

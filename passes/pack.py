@@ -11,7 +11,7 @@ from iree.compiler import ir
 from pyipu.dialect.elementwise import Multiply
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Interleave, Reshape, Transpose
-from pyipu.dialect.recurrent import GRU, LSTM, RNN, Recurrent
+from pyipu.dialect.recurrent import Recurrent
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
@@ -63,7 +63,7 @@ class Pack(Pass):
             Reshape: (_interleaved,),
             Conv: (_turned, self._pack_integers, self._pack_pointwise),
             MatMul: (self._pack_integers, self._pack_matmul),
-            **dict.fromkeys((LSTM, GRU, RNN), (self._pack_recurrence,)),
+            Recurrent: (self._pack_recurrence,),
         }
         apply_rules(module, merged(MOVEMENT, packing), session)
 

@@ -37,7 +37,7 @@ class Unroll(Pass):
         def unrolled_if_large(op: Recurrent, session: Session) -> ir.Value | None:
             return unrolled(op, session) if stack_bytes(op) > self.stack else None
 
-        apply_rules(module, dict.fromkeys(_STEPS, (unrolled_if_large,)), session)
+        apply_rules(module, {Recurrent: (unrolled_if_large,)}, session)
 
 
 def stack_bytes(op: Recurrent) -> int:
