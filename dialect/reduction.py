@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyipu.dialect.definition import Op, Permutation, require
+from pyipu.dialect.fold_loops import Fold, folded_rows
 from pyipu.dialect.row_loops import MOST_POWERS, SoftmaxRows, has_vector_rows
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
@@ -19,8 +20,11 @@ class Reduce(Op):
 
     axes: tuple[int, ...]
     keep: bool = True
+    takes_epilogue = True
     widens = True
 
+    WORD: ClassVar[str]
+    """How MLIR names it for the lanes of a vector of floats."""
     numpy_function: ClassVar[Callable[..., np.ndarray]]
 
     @staticmethod
@@ -46,6 +50,10 @@ class Reduce(Op):
     @classmethod
     def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
         result, dims = cls.infer(input.tensor, axes=axes, keep=keep), range(input.tensor.rank)
+        fold = Fold(cls.WORD, cls.start(input.tensor.numpy_dtype), cls.combine)
+        found = folded_rows(writer, [input], axes, result, fold)
+        if found is not None:
+            return found
         parallel = [dim for dim in dims if dim not in axes]
         # With a reduction outermost, IREE's code for Vulkan has every thread zero the sums of the others.
         loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
@@ -71,7 +79,7 @@ class Reduce(Op):
 class ReduceSum(Reduce, mnemonic="reduce_sum"):
     """The sum over `axes`."""
 
-    numpy_function = np.sum
+    WORD, numpy_function = "add", np.sum
 
     @staticmethod
     def start(dtype: np.dtype) -> int:
@@ -85,7 +93,7 @@ class ReduceSum(Reduce, mnemonic="reduce_sum"):
 class ReduceProduct(Reduce, mnemonic="reduce_product"):
     """The product over `axes`."""
 
-    numpy_function = np.prod
+    WORD, numpy_function = "mul", np.prod
 
     @staticmethod
     def start(dtype: np.dtype) -> int:
@@ -108,7 +116,7 @@ def _limits(dtype: np.dtype) -> tuple[float | int, float | int]:
 class ReduceMax(Reduce, mnemonic="reduce_max"):
     """The largest element over `axes`."""
 
-    numpy_function = np.max
+    WORD, numpy_function = "maximumf", np.max
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
@@ -122,7 +130,7 @@ class ReduceMax(Reduce, mnemonic="reduce_max"):
 class ReduceMin(Reduce, mnemonic="reduce_min"):
     """The smallest element over `axes`."""
 
-    numpy_function = np.min
+    WORD, numpy_function = "minimumf", np.min
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
@@ -137,6 +145,7 @@ class CenteredSum(Op):
     """The sum over `axes` of what `term` makes of each element's distance from `center`, which is one along those."""
 
     axes: tuple[int, ...]
+    takes_epilogue = True
     widens = True
 
     @staticmethod
@@ -160,6 +169,12 @@ class CenteredSum(Op):
 
     @classmethod
     def lower(cls, writer: CodeletWriter, input: Value, center: Value, *, axes: tuple[int, ...]) -> Value:
+        fold = Fold(
+            "add", 0, ReduceSum.combine, lambda scalars, x, middle: cls.term(scalars, scalars.subtract(x, middle))
+        )
+        found = folded_rows(writer, [input, center], axes, center.tensor, fold)
+        if found is not None:
+            return found
         dims = range(input.tensor.rank)
         parallel = [dim for dim in dims if dim not in axes]
         loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
