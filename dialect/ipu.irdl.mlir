@@ -446,6 +446,15 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
+  irdl.operation @reduce_powers {
+    %input = irdl.any
+    %center = irdl.any
+    %result = irdl.any
+    %axes = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input, center: %center)
+    irdl.results(result: %result)
+    irdl.attributes { "axes" = %axes }
+  }
   irdl.operation @reduce_product {
     %input = irdl.any
     %result = irdl.any
@@ -454,6 +463,15 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
+  }
+  irdl.operation @reduce_squares {
+    %input = irdl.any
+    %center = irdl.any
+    %result = irdl.any
+    %axes = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input, center: %center)
+    irdl.results(result: %result)
+    irdl.attributes { "axes" = %axes }
   }
   irdl.operation @reduce_sum {
     %input = irdl.any

@@ -71,23 +71,6 @@ def instance_normalization(
     return graph.create(ipu.Add, scaled, _per_channel(graph, b, shape))
 
 
-@operator("GroupNormalization", since=18)
-def group_normalization_18(
-    graph: GraphBuilder,
-    x: Value,
-    scale: Value,
-    bias: Value,
-    *,
-    num_groups: int,
-    epsilon: float = 1e-5,
-    stash_type: int = 1,
-) -> Value:
-    """Before opset 21: one factor and one shift per group."""
-    each = tensor_of(x).shape[1] // num_groups
-    scales = [_repeated(graph, value, each) for value in (scale, bias)]
-    return group_normalization(graph, x, *scales, num_groups=num_groups, epsilon=epsilon, stash_type=stash_type)
-
-
 @operator("GroupNormalization", since=21)
 def group_normalization(
     graph: GraphBuilder,
