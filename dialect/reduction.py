@@ -49,11 +49,15 @@ class Reduce(Op):
 
     @classmethod
     def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
-        result, dims = cls.infer(input.tensor, axes=axes, keep=keep), range(input.tensor.rank)
+        result = cls.infer(input.tensor, axes=axes, keep=keep)
         fold = Fold(cls.WORD, cls.start(input.tensor.numpy_dtype), cls.combine)
         found = folded_rows(writer, [input], axes, result, fold)
-        if found is not None:
-            return found
+        return cls.nested(writer, input, axes=axes, keep=keep) if found is None else found
+
+    @classmethod
+    def nested(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
+        """As one of the loop nests of a codelet: IREE's code generator makes vectors of it."""
+        result, dims = cls.infer(input.tensor, axes=axes, keep=keep), range(input.tensor.rank)
         parallel = [dim for dim in dims if dim not in axes]
         # With a reduction outermost, IREE's code for Vulkan has every thread zero the sums of the others.
         loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
@@ -173,8 +177,11 @@ class CenteredSum(Op):
             "add", 0, ReduceSum.combine, lambda scalars, x, middle: cls.term(scalars, scalars.subtract(x, middle))
         )
         found = folded_rows(writer, [input, center], axes, center.tensor, fold)
-        if found is not None:
-            return found
+        return cls.nested(writer, input, center, axes=axes) if found is None else found
+
+    @classmethod
+    def nested(cls, writer: CodeletWriter, input: Value, center: Value, *, axes: tuple[int, ...]) -> Value:
+        """As one of the loop nests of a codelet."""
         dims = range(input.tensor.rank)
         parallel = [dim for dim in dims if dim not in axes]
         loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
@@ -266,8 +273,8 @@ class Softmax(Op, mnemonic="softmax"):
 
 def _softmax_of_narrow(writer: CodeletWriter, input: Value, axis: int) -> Value:
     """Reads what it extends three times: `linalg.softmax` would need a wide copy, and rows of that leave the stack."""
-    largest = ReduceMax.lower(writer, input, axes=(axis,), keep=True)
-    total = ReducePowers.lower(writer, input, largest, axes=(axis,))
+    largest = ReduceMax.nested(writer, input, axes=(axis,), keep=True)
+    total = ReducePowers.nested(writer, input, largest, axes=(axis,))
     return writer.elementwise(
         [input, largest, total],
         input.tensor,
