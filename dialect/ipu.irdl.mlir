@@ -237,6 +237,18 @@ irdl.dialect @ipu {
     irdl.operands(left: %left, right: %right)
     irdl.results(result: %result)
   }
+  irdl.operation @gru {
+    %gates = irdl.any
+    %recurrence = irdl.any
+    %bias = irdl.any
+    %state = irdl.any
+    %result = irdl.any
+    %direction = irdl.base "#builtin.string"
+    %linear_before_reset = irdl.base "#builtin.integer"
+    irdl.operands(gates: %gates, recurrence: %recurrence, bias: %bias, state: %state)
+    irdl.results(result: %result)
+    irdl.attributes { "direction" = %direction, "linear_before_reset" = %linear_before_reset }
+  }
   irdl.operation @hard_sigmoid {
     %input = irdl.any
     %result = irdl.any
@@ -434,6 +446,15 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
   }
+  irdl.operation @reduce_powers {
+    %input = irdl.any
+    %center = irdl.any
+    %result = irdl.any
+    %axes = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input, center: %center)
+    irdl.results(result: %result)
+    irdl.attributes { "axes" = %axes }
+  }
   irdl.operation @reduce_product {
     %input = irdl.any
     %result = irdl.any
@@ -442,6 +463,15 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
     irdl.attributes { "axes" = %axes, "keep" = %keep }
+  }
+  irdl.operation @reduce_squares {
+    %input = irdl.any
+    %center = irdl.any
+    %result = irdl.any
+    %axes = irdl.base "#builtin.dense_array"
+    irdl.operands(input: %input, center: %center)
+    irdl.results(result: %result)
+    irdl.attributes { "axes" = %axes }
   }
   irdl.operation @reduce_sum {
     %input = irdl.any
@@ -465,6 +495,16 @@ irdl.dialect @ipu {
     irdl.operands(input: %input)
     irdl.results(result: %result)
     irdl.attributes { "shape" = %shape }
+  }
+  irdl.operation @rnn {
+    %gates = irdl.any
+    %recurrence = irdl.any
+    %state = irdl.any
+    %result = irdl.any
+    %direction = irdl.base "#builtin.string"
+    irdl.operands(gates: %gates, recurrence: %recurrence, state: %state)
+    irdl.results(result: %result)
+    irdl.attributes { "direction" = %direction }
   }
   irdl.operation @sigmoid {
     %input = irdl.any

@@ -50,10 +50,10 @@ class Standardize(Op, mnemonic="standardize"):
 def _of_reductions(writer: CodeletWriter, input: Value, axes: tuple[int, ...], epsilon: float) -> Value:
     """Sums, and element-wise loops over what they give."""
     count = math.prod(input.tensor.shape[axis] for axis in axes)
-    total = ReduceSum.lower(writer, input, axes=axes, keep=True)
+    total = ReduceSum.nested(writer, input, axes=axes, keep=True)
     centered = writer.elementwise([input, total], input.tensor, lambda scalars, x, sum_: _less(scalars, x, sum_, count))
     squares = writer.elementwise([centered], input.tensor, lambda scalars, x: scalars.multiply(x, x))
-    spread = ReduceSum.lower(writer, squares, axes=axes, keep=True)
+    spread = ReduceSum.nested(writer, squares, axes=axes, keep=True)
 
     def normal(scalars: Scalars, x: Scalar, sum_: Scalar) -> Scalar:
         variance = scalars.divide(sum_, scalars.constant(count, sum_.dtype))

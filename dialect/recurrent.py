@@ -1,29 +1,61 @@
-"""Layers that run step by step, each as one op."""
+"""Layers that run step by step, each as one op; equations and gates are those of ONNX's LSTM, GRU and RNN."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from pyipu.dialect.definition import Op, require
-from pyipu.dialect.elementwise import Sigmoid, Tanh
-from pyipu.dialect.linear import multiply_add
-from pyipu.dialect.loops import Offset, apart, loop, read_part, write_part
-from pyipu.dialect.scalars import Scalar, Scalars
+from pyipu.dialect.elementwise import Sigmoid
+from pyipu.dialect.recurrent_loops import DIRECTIONS, GRULoops, LSTMLoops, RNNLoops
 from pyipu.dialect.types import Tensor
-from pyipu.dialect.writer import CodeletWriter, Value, identity_map
+from pyipu.dialect.writer import CodeletWriter, Value
 
-GATES = 4
-
-DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-"""Whether each direction of a layer starts at the end."""
+States: TypeAlias = Sequence[np.ndarray]
+"""What one direction hands on to its next step, [batch, hidden] each; the first one is what the layer returns."""
 
 
-class LSTM(Op, mnemonic="lstm"):
-    """A layer of long short-term memory, all steps in both directions; equations and gates are those of ONNX's LSTM.
+class Recurrent(Op):
+    """All steps of a layer in one direction or in both.
+
+    `gates` [steps, batch, directions * GATES * hidden] is what its input gives to the gates, of one direction after the
+    other. `recurrence` [directions, blocks, hidden, GATES * columns] is what the state is multiplied with, in blocks of
+    columns: each has its columns of all gates. The result is the state after each step, [steps, directions, batch,
+    hidden].
+    """
+
+    direction: str
+    widens = True
+    rounds = False
+
+    GATES: ClassVar[int]
+    FIRST_STATE: ClassVar[int] = 2
+    """From this operand on they are states before the first step, [directions, batch, hidden] each."""
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        steps, batch, _ = operands[0].shape
+        return steps * batch * operands[1].elements
+
+    @classmethod
+    def check_layer(cls, gates: Tensor, recurrence: Tensor, state: Tensor, direction: str) -> Tensor:
+        """The states after all steps; raises ValueError when the operands do not fit."""
+        require(direction in DIRECTIONS, f"knows the directions {', '.join(DIRECTIONS)}, not '{direction}'")
+        require(gates.rank == 3 and recurrence.rank == 4, f"cannot run {gates} through {recurrence}")
+        steps, batch, width = gates.shape
+        directions, blocks, hidden, columns = recurrence.shape
+        fits = directions == len(DIRECTIONS[direction]) and width == directions * cls.GATES * hidden
+        require(fits and blocks * columns == cls.GATES * hidden, f"cannot run {gates} through {recurrence}")
+        before = gates.with_shape((directions, batch, hidden))
+        require(state == before, f"needs a state of type {before}, got {state}")
+        require(recurrence.dtype == gates.dtype and gates.is_float, "needs floating-point operands of one element type")
+        return gates.with_shape((steps, directions, batch, hidden))
+
+
+class LSTM(Recurrent, mnemonic="lstm"):
+    """A layer of long short-term memory, all steps in both directions.
 
     `gates` [steps, batch, directions * 4 * hidden] is what its input gives to the gates: of one direction after the
     other input, output, forget and candidate. `recurrence` [directions, blocks, hidden, 4 * columns] is what the state
@@ -32,44 +64,32 @@ class LSTM(Op, mnemonic="lstm"):
     directions, batch, hidden]; with `cells` there is one row more, the last cells.
     """
 
-    direction: str
     cells: bool = False
-    widens = True
-    rounds = False
+    GATES = 4
 
-    @staticmethod
-    def infer(gates: Tensor, recurrence: Tensor, state: Tensor, cell: Tensor, *, direction: str, cells: bool) -> Tensor:
-        require(direction in DIRECTIONS, f"knows the directions {', '.join(DIRECTIONS)}, not '{direction}'")
-        require(gates.rank == 3 and recurrence.rank == 4, f"cannot run {gates} through {recurrence}")
-        steps, batch, width = gates.shape
-        directions, blocks, hidden, columns = recurrence.shape
-        fits = directions == len(DIRECTIONS[direction]) and width == directions * GATES * hidden
-        require(fits and blocks * columns == GATES * hidden, f"cannot run {gates} through {recurrence}")
-        before = gates.with_shape((directions, batch, hidden))
-        require(state == cell == before, f"needs a state and a cell of type {before}, got {state} and {cell}")
-        require(recurrence.dtype == gates.dtype and gates.is_float, "needs floating-point operands of one element type")
-        return gates.with_shape((steps + cells, directions, batch, hidden))
+    @classmethod
+    def infer(
+        cls, gates: Tensor, recurrence: Tensor, state: Tensor, cell: Tensor, *, direction: str, cells: bool
+    ) -> Tensor:
+        states = cls.check_layer(gates, recurrence, state, direction)
+        require(cell == state, f"needs a cell of type {state}, got {cell}")
+        steps, *sizes = states.shape
+        return states.with_shape((steps + cells, *sizes))
 
     @staticmethod
     def evaluate(
         gates: np.ndarray, recurrence: np.ndarray, state: np.ndarray, cell: np.ndarray, *, direction: str, cells: bool
     ) -> np.ndarray:
-        directions, batch, hidden = state.shape
-        result = np.empty((len(gates) + cells, directions, batch, hidden), gates.dtype)
-        split = gates.reshape(len(gates), batch, directions, GATES * hidden)
-        for number, backwards in enumerate(DIRECTIONS[direction]):
-            shown, kept = state[number], cell[number]
-            for time in sorted(range(len(gates)), reverse=backwards):
-                total = split[time, :, number] + shown @ unpacked(recurrence[number])
-                shown, kept = _step(total, kept)
-                result[time, number] = shown
-            result[len(gates) :, number] = kept
-        return result
+        matrices = [unpacked(one) for one in recurrence]
 
-    @classmethod
-    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
-        steps, batch, _ = operands[0].shape
-        return steps * batch * operands[1].elements
+        def step(number: int, given: np.ndarray, before: States) -> States:
+            shown, kept = before
+            write, read, keep, candidate = np.split(given + shown @ matrices[number], LSTM.GATES, axis=-1)
+            new = Sigmoid.evaluate(keep) * kept + Sigmoid.evaluate(write) * np.tanh(candidate)
+            return Sigmoid.evaluate(read) * np.tanh(new), new
+
+        states, last = _after_steps(gates, (state, cell), direction, step)
+        return np.concatenate([states, [[kept for _, kept in last]]]) if cells else states
 
     @staticmethod
     def lower(
@@ -84,182 +104,133 @@ class LSTM(Op, mnemonic="lstm"):
     ) -> Value:
         types = gates.tensor, recurrence.tensor, state.tensor, cell.tensor
         result = LSTM.infer(*types, direction=direction, cells=cells)
-        layer = _Layer.of(writer, gates, recurrence, direction)
+        return LSTMLoops.of(writer, gates, recurrence, direction).write(result, [state, cell])
 
-        def turn(number: str, part: Value) -> list[Value]:
-            return [layer.run(number, part, state, cell)]
 
-        return apart(writer, writer.empty(result), 1, turn)
+class GRU(Recurrent, mnemonic="gru"):
+    """A layer of gated recurrent units, all steps in both directions.
+
+    `gates` [steps, batch, directions * 3 * hidden] is what its input gives to the gates: of one direction after the
+    other update, reset and candidate. `recurrence` [directions, blocks, hidden, 3 * columns] is what the state is
+    multiplied with, in blocks of columns: each has its columns of all three gates. `bias` [directions, hidden] is added
+    to what the state gives to the candidate, and `state` [directions, batch, hidden] is that before the first step.
+    With `linear_before_reset` the reset gate multiplies what the state gives to the candidate, else the state that
+    gives it. The result is the state after each step, [steps, directions, batch, hidden].
+    """
+
+    linear_before_reset: bool = False
+    GATES = 3
+    FIRST_STATE = 3
+
+    @classmethod
+    def infer(
+        cls,
+        gates: Tensor,
+        recurrence: Tensor,
+        bias: Tensor,
+        state: Tensor,
+        *,
+        direction: str,
+        linear_before_reset: bool,
+    ) -> Tensor:
+        states = cls.check_layer(gates, recurrence, state, direction)
+        directions, _, hidden = state.shape
+        needed = gates.with_shape((directions, hidden))
+        require(bias == needed, f"needs a bias of type {needed}, got {bias}")
+        return states
+
+    @staticmethod
+    def evaluate(
+        gates: np.ndarray,
+        recurrence: np.ndarray,
+        bias: np.ndarray,
+        state: np.ndarray,
+        *,
+        direction: str,
+        linear_before_reset: bool,
+    ) -> np.ndarray:
+        matrices = [np.split(unpacked(one), [2 * state.shape[-1]], axis=-1) for one in recurrence]
+
+        def step(number: int, given: np.ndarray, before: States) -> States:
+            (old,), (both, last) = before, matrices[number]
+            *shares, candidate = np.split(given, GRU.GATES, axis=-1)
+            update, reset = (
+                Sigmoid.evaluate(np.concatenate(shares, -1) + old @ both).reshape(len(old), 2, -1).swapaxes(0, 1)
+            )
+            summed = reset * (old @ last + bias[number]) if linear_before_reset else (reset * old) @ last + bias[number]
+            return (update * old + (1 - update) * np.tanh(candidate + summed),)
+
+        return _after_steps(gates, (state,), direction, step)[0]
+
+    @staticmethod
+    def lower(
+        writer: CodeletWriter,
+        gates: Value,
+        recurrence: Value,
+        bias: Value,
+        state: Value,
+        *,
+        direction: str,
+        linear_before_reset: bool,
+    ) -> Value:
+        types = gates.tensor, recurrence.tensor, bias.tensor, state.tensor
+        result = GRU.infer(*types, direction=direction, linear_before_reset=linear_before_reset)
+        loops = GRULoops.of(writer, gates, recurrence, direction, bias=bias, linear_before_reset=linear_before_reset)
+        return loops.write(result, [state])
+
+
+class RNN(Recurrent, mnemonic="rnn"):
+    """A recurrent layer of one gate, all steps in both directions: the state is tanh of what input and state give.
+
+    `gates` [steps, batch, directions * hidden] is what its input gives, of one direction after the other. `recurrence`
+    [directions, blocks, hidden, columns] is what the state is multiplied with, in blocks of columns. `state`
+    [directions, batch, hidden] is that before the first step. The result is the state after each step, [steps,
+    directions, batch, hidden].
+    """
+
+    GATES = 1
+
+    @classmethod
+    def infer(cls, gates: Tensor, recurrence: Tensor, state: Tensor, *, direction: str) -> Tensor:
+        return cls.check_layer(gates, recurrence, state, direction)
+
+    @staticmethod
+    def evaluate(gates: np.ndarray, recurrence: np.ndarray, state: np.ndarray, *, direction: str) -> np.ndarray:
+        matrices = [unpacked(one) for one in recurrence]
+
+        def step(number: int, given: np.ndarray, before: States) -> States:
+            return (np.tanh(given + before[0] @ matrices[number]),)
+
+        return _after_steps(gates, (state,), direction, step)[0]
+
+    @staticmethod
+    def lower(writer: CodeletWriter, gates: Value, recurrence: Value, state: Value, *, direction: str) -> Value:
+        result = RNN.infer(gates.tensor, recurrence.tensor, state.tensor, direction=direction)
+        return RNNLoops.of(writer, gates, recurrence, direction).write(result, [state])
 
 
 def unpacked(recurrence: np.ndarray) -> np.ndarray:
-    """One direction's blocks of columns as a matrix, [hidden, 4 * hidden]."""
+    """One direction's blocks of columns as a matrix, [hidden, gates * hidden]."""
     blocks, hidden, columns = recurrence.shape
-    split = recurrence.reshape(blocks, hidden, GATES, columns // GATES)
+    gates = blocks * columns // hidden
+    split = recurrence.reshape(blocks, hidden, gates, columns // gates)
     return split.transpose(1, 2, 0, 3).reshape(hidden, -1)
 
 
-def _step(gates: np.ndarray, cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The state and the cell after a step."""
-    write, read, keep, candidate = np.split(gates, GATES, axis=-1)
-    new = Sigmoid.evaluate(keep) * cell + Sigmoid.evaluate(write) * np.tanh(candidate)
-    return Sigmoid.evaluate(read) * np.tanh(new), new
+def _after_steps(
+    gates: np.ndarray, before: States, direction: str, step: Callable[[int, np.ndarray, States], States]
+) -> tuple[np.ndarray, list[States]]:
+    """The first state after each step, [steps, directions, batch, hidden], and all of each direction's last states.
 
-
-@dataclass(frozen=True)
-class _Layer:
-    """What all directions share. In a batch of one the states are vectors, which are multiplied faster."""
-
-    writer: CodeletWriter
-    gates: Value
-    """[steps, batch, directions, gate, block, column]."""
-    recurrence: Value
-    direction: str
-
-    @staticmethod
-    def of(writer: CodeletWriter, gates: Value, recurrence: Value, direction: str) -> _Layer:
-        steps, batch, _ = gates.tensor.shape
-        directions, blocks, _, columns = recurrence.tensor.shape
-        split = writer.reshape(gates, (steps, batch, directions, GATES, blocks, columns // GATES))
-        return _Layer(writer, split, recurrence, direction)
-
-    @property
-    def batch(self) -> int:
-        return self.gates.tensor.shape[1]
-
-    @property
-    def rows(self) -> tuple[int, ...]:
-        """The leading dimensions of states."""
-        return () if self.batch == 1 else (self.batch,)
-
-    def run(self, number: str, part: Value, state: Value, cell: Value) -> Value:
-        """One direction's part of the result, [steps, 1, batch, hidden], one more row with the last cells."""
-        steps, hidden = self.gates.tensor.shape[0], state.tensor.shape[-1]
-        sizes = (1, self.batch, hidden)
-        before = [read_part(self.writer, one, [number, 0, 0], sizes, (*self.rows, hidden)) for one in (state, cell)]
-        weights = self._weights(number)
-
-        def turn(time: str, shown: Value, state: Value, cell: Value) -> Sequence[Value]:
-            sums = self._sums(state, weights)
-            return self._rows(number, self._position(time, number), sums, [shown, state, cell])
-
-        shown, _, last = loop(self.writer, steps, [part, *(self.writer.widened(one) for one in before)], turn)
-        if part.tensor.shape[0] == steps:
-            return shown
-        return write_part(self.writer, last, shown, [steps, 0, 0, 0], (1, *sizes))
-
-    def _weights(self, number: str) -> Value:
-        _, *sizes = self.recurrence.tensor.shape
-        return read_part(self.writer, self.recurrence, [number, 0, 0, 0], (1, *sizes), sizes)
-
-    def _position(self, time: str, number: str) -> str:
-        """The row of a step: the steps of a direction that starts at the end are counted from there."""
-        if self.direction == "forward":
-            return time
-        last = self.writer.index(self.gates.tensor.shape[0] - 1)
-        back = self._index(f"arith.subi {last}, {time} : index")
-        if self.direction == "reverse":
-            return back
-        backwards = self._index(f"arith.cmpi eq, {number}, {self.writer.index(1)} : index")
-        return self._index(f"arith.select {backwards}, {back}, {time} : index")
-
-    def _index(self, operation: str) -> str:
-        name = self.writer.fresh()
-        self.writer.lines.append(f"{name} = {operation}")
-        return name
-
-    def _sums(self, state: Value, weights: Value) -> Value:
-        """What the state gives to the gates, [batch, block, gate * column]."""
-        blocks, depth, columns = weights.tensor.shape
-        result = state.tensor.with_shape((*self.rows, blocks, columns))
-        outer, block, column, inner = ["d0"][: len(self.rows)], *(f"d{len(self.rows) + i}" for i in range(3))
-        return self.writer.generic(
-            [(state, [*outer, inner]), (weights, [block, inner, column])],
-            (self.writer.filled(result, 0), [*outer, block, column]),
-            [*["parallel"] * result.rank, "reduction"],
-            multiply_add,
-            self.writer.tiles.gates(result, depth),
-            squeeze=False,
-        )
-
-    def _rows(self, number: str, time: str, sums: Value, carried: Sequence[Value]) -> Sequence[Value]:
-        """A step of the whole batch."""
-        if not self.rows:
-            return self._blocks([], number, time, sums, carried)
-
-        def turn(row: str, *carried: Value) -> Sequence[Value]:
-            return self._blocks([row], number, time, sums, carried)
-
-        return loop(self.writer, self.batch, carried, turn)
-
-    def _blocks(
-        self, row: list[Offset], number: str, time: str, sums: Value, carried: Sequence[Value]
-    ) -> Sequence[Value]:
-        """A step of one row of the batch, one block of columns after the other: so the code is short."""
-        blocks, columns = self.gates.tensor.shape[-2:]
-        width = self.writer.index(columns)
-
-        def turn(block: str, shown: Value, state: Value, cell: Value) -> Sequence[Value]:
-            at = self._index(f"arith.muli {block}, {width} : index")
-            gates = [*self._given(row, number, time, block), *self._summed(row, block, sums)]
-            one = self._one(row, columns)
-            old_cell, old_state = (
-                read_part(self.writer, value, [*row, at], one, (columns,)) for value in (cell, state)
-            )
-            new, show = self._cell(gates, old_cell, old_state)
-            return (
-                write_part(self.writer, show, shown, [time, 0, *_in_batch(row), at], (1, 1, 1, columns)),
-                write_part(self.writer, show, state, [*row, at], one),
-                write_part(self.writer, new, cell, [*row, at], one),
-            )
-
-        return loop(self.writer, blocks, carried, turn)
-
-    def _one(self, row: list[Offset], *sizes: int) -> tuple[int, ...]:
-        return (*(1 for _ in row), *sizes)
-
-    def _given(self, row: list[Offset], number: str, time: str, block: str) -> Iterator[Value]:
-        """What the input gives to each gate."""
-        columns = self.gates.tensor.shape[-1]
-        for gate in range(GATES):
-            place: list[Offset] = [time, *_in_batch(row), number, gate, block, 0]
-            yield read_part(self.writer, self.gates, place, (1, 1, 1, 1, 1, columns), (columns,))
-
-    def _summed(self, row: list[Offset], block: str, sums: Value) -> Iterator[Value]:
-        """What the state gives to each gate."""
-        columns = self.gates.tensor.shape[-1]
-        for gate in range(GATES):
-            place: list[Offset] = [*row, block, gate * columns]
-            yield read_part(self.writer, sums, place, self._one(row, 1, columns), (columns,))
-
-    def _cell(self, gates: Sequence[Value], cell: Value, state: Value) -> tuple[Value, Value]:
-        """The new cell and what is shown of it; `gates` from the input, then from the state.
-
-        Each is written to where the old one is: what a loop carries must stay in one place.
-        """
-        write, read, keep, candidate = zip(gates[:GATES], gates[GATES:], strict=True)
-        new = self._elementwise([*write, *keep, *candidate], cell, _new_cell)
-        return new, self._elementwise([*read, new], state, _shown)
-
-    def _elementwise(self, inputs: Sequence[Value], place: Value, body: Callable[..., Scalar]) -> Value:
-        loops = identity_map(place.tensor.rank)
-        pairs = [(value, loops) for value in inputs]
-        return self.writer.generic(pairs, (place, loops), ["parallel"] * place.tensor.rank, body, squeeze=False)
-
-
-def _in_batch(row: list[Offset]) -> list[Offset]:
-    """The row's place in tensors that have a dimension for the batch even if it is one."""
-    return row or [0]
-
-
-def _new_cell(scalars: Scalars, *operands: Scalar) -> Scalar:
-    """keep * old + write * candidate; each gate is the sum of two operands."""
-    *gates, old = operands
-    write, keep, candidate = (scalars.add(gates[i], gates[i + 1]) for i in (0, 2, 4))
-    written = scalars.multiply(Sigmoid.scalar(scalars, write), Tanh.scalar(scalars, candidate))
-    return scalars.add(scalars.multiply(Sigmoid.scalar(scalars, keep), old), written)
-
-
-def _shown(scalars: Scalars, given: Scalar, summed: Scalar, cell: Scalar, _: Scalar) -> Scalar:
-    gate = Sigmoid.scalar(scalars, scalars.add(given, summed))
-    return scalars.multiply(gate, Tanh.scalar(scalars, cell))
+    `step` gets the number of the direction, what the input gives to its gates, [batch, gates * hidden], and the states.
+    """
+    directions, batch, _ = before[0].shape
+    split = gates.reshape(len(gates), batch, directions, -1)
+    result, last = np.empty((len(gates), *before[0].shape), gates.dtype), []
+    for number, backwards in enumerate(DIRECTIONS[direction]):
+        states: States = [one[number] for one in before]
+        for time in sorted(range(len(gates)), reverse=backwards):
+            states = step(number, split[time, :, number], states)
+            result[time, number] = states[0]
+        last.append(states)
+    return result, last

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from pyipu.dialect.definition import Op, Permutation, require
+from pyipu.dialect.fold_loops import Fold, folded_rows
 from pyipu.dialect.row_loops import MOST_POWERS, SoftmaxRows, has_vector_rows
 from pyipu.dialect.scalars import Scalar, Scalars
 from pyipu.dialect.types import Tensor
@@ -19,8 +20,11 @@ class Reduce(Op):
 
     axes: tuple[int, ...]
     keep: bool = True
+    takes_epilogue = True
     widens = True
 
+    WORD: ClassVar[str]
+    """How MLIR names it for the lanes of a vector of floats."""
     numpy_function: ClassVar[Callable[..., np.ndarray]]
 
     @staticmethod
@@ -45,6 +49,14 @@ class Reduce(Op):
 
     @classmethod
     def lower(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
+        result = cls.infer(input.tensor, axes=axes, keep=keep)
+        fold = Fold(cls.WORD, cls.start(input.tensor.numpy_dtype), cls.combine)
+        found = folded_rows(writer, [input], axes, result, fold)
+        return cls.nested(writer, input, axes=axes, keep=keep) if found is None else found
+
+    @classmethod
+    def nested(cls, writer: CodeletWriter, input: Value, *, axes: tuple[int, ...], keep: bool) -> Value:
+        """As one of the loop nests of a codelet: IREE's code generator makes vectors of it."""
         result, dims = cls.infer(input.tensor, axes=axes, keep=keep), range(input.tensor.rank)
         parallel = [dim for dim in dims if dim not in axes]
         # With a reduction outermost, IREE's code for Vulkan has every thread zero the sums of the others.
@@ -71,7 +83,7 @@ class Reduce(Op):
 class ReduceSum(Reduce, mnemonic="reduce_sum"):
     """The sum over `axes`."""
 
-    numpy_function = np.sum
+    WORD, numpy_function = "add", np.sum
 
     @staticmethod
     def start(dtype: np.dtype) -> int:
@@ -85,7 +97,7 @@ class ReduceSum(Reduce, mnemonic="reduce_sum"):
 class ReduceProduct(Reduce, mnemonic="reduce_product"):
     """The product over `axes`."""
 
-    numpy_function = np.prod
+    WORD, numpy_function = "mul", np.prod
 
     @staticmethod
     def start(dtype: np.dtype) -> int:
@@ -108,7 +120,7 @@ def _limits(dtype: np.dtype) -> tuple[float | int, float | int]:
 class ReduceMax(Reduce, mnemonic="reduce_max"):
     """The largest element over `axes`."""
 
-    numpy_function = np.max
+    WORD, numpy_function = "maximumf", np.max
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
@@ -122,7 +134,7 @@ class ReduceMax(Reduce, mnemonic="reduce_max"):
 class ReduceMin(Reduce, mnemonic="reduce_min"):
     """The smallest element over `axes`."""
 
-    numpy_function = np.min
+    WORD, numpy_function = "minimumf", np.min
 
     @staticmethod
     def start(dtype: np.dtype) -> float | int:
@@ -131,6 +143,89 @@ class ReduceMin(Reduce, mnemonic="reduce_min"):
     @staticmethod
     def combine(scalars: Scalars, element: Scalar, accumulator: Scalar) -> Scalar:
         return scalars.minimum(element, accumulator)
+
+
+class CenteredSum(Op):
+    """The sum over `axes` of what `term` makes of each element's distance from `center`, which is one along those."""
+
+    axes: tuple[int, ...]
+    takes_epilogue = True
+    widens = True
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        raise NotImplementedError
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    @staticmethod
+    def infer(input: Tensor, center: Tensor, *, axes: tuple[int, ...]) -> Tensor:
+        require(input.is_float, f"needs a floating-point operand, got {input}")
+        result = Reduce.infer(input, axes=axes, keep=True)
+        require(center == result, f"needs a center of type {result}, got {center}")
+        return result
+
+    @classmethod
+    def evaluate(cls, input: np.ndarray, center: np.ndarray, *, axes: tuple[int, ...]) -> np.ndarray:
+        return cls.numpy_term(input - center).sum(axes, keepdims=True, dtype=input.dtype)
+
+    @classmethod
+    def lower(cls, writer: CodeletWriter, input: Value, center: Value, *, axes: tuple[int, ...]) -> Value:
+        fold = Fold(
+            "add", 0, ReduceSum.combine, lambda scalars, x, middle: cls.term(scalars, scalars.subtract(x, middle))
+        )
+        found = folded_rows(writer, [input, center], axes, center.tensor, fold)
+        return cls.nested(writer, input, center, axes=axes) if found is None else found
+
+    @classmethod
+    def nested(cls, writer: CodeletWriter, input: Value, center: Value, *, axes: tuple[int, ...]) -> Value:
+        """As one of the loop nests of a codelet."""
+        dims = range(input.tensor.rank)
+        parallel = [dim for dim in dims if dim not in axes]
+        loops = {dim: f"d{i}" for i, dim in enumerate((*parallel, *axes))}
+        kept: list[str | int] = [0 if dim in axes else loops[dim] for dim in dims]
+
+        def body(scalars: Scalars, x: Scalar, middle: Scalar, total: Scalar) -> Scalar:
+            return scalars.add(cls.term(scalars, scalars.subtract(x, middle)), total)
+
+        return writer.generic(
+            [(input, [loops[dim] for dim in dims]), (center, kept)],
+            (writer.filled(center.tensor, 0), kept),
+            ["parallel"] * len(parallel) + ["reduction"] * len(axes),
+            body,
+        )
+
+    @classmethod
+    def permuted(
+        cls, permutation: Permutation, operands: Sequence[Tensor], attributes: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], Permutation]:
+        return {"axes": tuple(sorted(permutation[axis] for axis in attributes["axes"]))}, permutation
+
+
+class ReduceSquares(CenteredSum, mnemonic="reduce_squares"):
+    """The sum over `axes` of (input - center)^2; `center` has one element along each of those."""
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        return scalars.multiply(distance, distance)
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        return distance * distance
+
+
+class ReducePowers(CenteredSum, mnemonic="reduce_powers"):
+    """The sum over `axes` of e^(input - center); `center` has one element along each of those."""
+
+    @staticmethod
+    def term(scalars: Scalars, distance: Scalar) -> Scalar:
+        return scalars.math("exp", distance)
+
+    @staticmethod
+    def numpy_term(distance: np.ndarray) -> np.ndarray:
+        return np.exp(distance)
 
 
 class Softmax(Op, mnemonic="softmax"):
@@ -178,23 +273,10 @@ class Softmax(Op, mnemonic="softmax"):
 
 def _softmax_of_narrow(writer: CodeletWriter, input: Value, axis: int) -> Value:
     """Reads what it extends three times: `linalg.softmax` would need a wide copy, and rows of that leave the stack."""
-    rank = input.tensor.rank
-    order = [*(dim for dim in range(rank) if dim != axis), axis]
-    loops: list[str | int] = [f"d{order.index(dim)}" for dim in range(rank)]
-    row: list[str | int] = [0 if dim == axis else loop for dim, loop in enumerate(loops)]
-    largest = ReduceMax.lower(writer, input, axes=(axis,), keep=True)
-    total = writer.generic(
-        [(input, loops), (largest, row)],
-        (writer.filled(largest.tensor, 0), row),
-        ["parallel"] * (rank - 1) + ["reduction"],
-        lambda scalars, x, top, accumulator: scalars.add(_power(scalars, x, top), accumulator),
-    )
+    largest = ReduceMax.nested(writer, input, axes=(axis,), keep=True)
+    total = ReducePowers.nested(writer, input, largest, axes=(axis,))
     return writer.elementwise(
         [input, largest, total],
         input.tensor,
-        lambda scalars, x, top, sum_: scalars.divide(_power(scalars, x, top), sum_),
+        lambda scalars, x, top, sum_: scalars.divide(scalars.math("exp", scalars.subtract(x, top)), sum_),
     )
-
-
-def _power(scalars: Scalars, x: Scalar, largest: Scalar) -> Scalar:
-    return scalars.math("exp", scalars.subtract(x, largest))

@@ -11,7 +11,7 @@ from pyipu.dialect.tile_loops import Index, Part, TileWriter
 from pyipu.dialect.types import Tensor
 from pyipu.dialect.writer import CodeletWriter, Epilogue, Value
 
-_MOST_OUTER = 3
+MOST_OUTER = 3
 """Workgroups are counted in so many dimensions."""
 
 _CHAINS = 4
@@ -20,7 +20,7 @@ _CHAINS = 4
 
 def has_vector_rows(input: Tensor, axes: Sequence[int], lanes: int) -> bool:
     """Loops over vectors take it: along the last dimension alone, in full vectors."""
-    return lanes > 0 and list(axes) == [input.rank - 1] and input.rank <= _MOST_OUTER + 1
+    return lanes > 0 and list(axes) == [input.rank - 1] and input.rank <= MOST_OUTER + 1
 
 
 class RowWriter(ABC):
@@ -29,9 +29,9 @@ class RowWriter(ABC):
     def __init__(self, writer: CodeletWriter, input: Value) -> None:
         self.vectors, self.input = TileWriter(writer, writer.tiles.lanes(input.tensor)), input
         *self.outer, self.width = input.tensor.shape
-        self.epilogue = writer.epilogue or Epilogue((), input.tensor, lambda scalars, element: element)
+        self.epilogue = self.taken(writer)
         writer.epilogue = None
-        *others, rows = [1] * (_MOST_OUTER - len(self.outer)) + self.outer
+        *others, rows = [1] * (MOST_OUTER - len(self.outer)) + self.outer
         self.counts = others[0], others[1], rows
         self.together = writer.tiles.tiles_together(others[0] * others[1], rows)
 
@@ -39,25 +39,29 @@ class RowWriter(ABC):
     def row(self, place: list[Index], within: list[Index]) -> None:
         """Fills a row: `place` are its indices, `within` those in the workgroup's part."""
 
+    def taken(self, writer: CodeletWriter) -> Epilogue:
+        """What is done to each element of the result."""
+        return writer.epilogue or Epilogue((), self.input.tensor, lambda scalars, element: element)
+
     def write(self) -> Value:
         *others, rows = self.counts
         counts = others[0], others[1], rows // self.together
-        return self.vectors.in_workgroups(self.epilogue.result, counts, self.together, self._part, self._workgroup)
+        return self.vectors.in_workgroups(self.epilogue.result, counts, self.together, self.part, self._workgroup)
 
-    def _part(self, *place: str) -> Part:
+    def part(self, *place: str) -> Part:
         """Of a single row, if the tensor has but one."""
         sizes = [1] * (len(self.outer) - 1) + [self.together] * (len(self.outer) > 0)
-        return Part([*self._inner(place), 0], [*sizes, self.width])
+        return Part([*self.inner(place), 0], [*sizes, self.width])
 
-    def _inner(self, place: Sequence[Index]) -> list[Index]:
+    def inner(self, place: Sequence[Index]) -> list[Index]:
         """The indices of dimensions that the tensor has."""
-        return list(place[_MOST_OUTER - len(self.outer) :])
+        return list(place[MOST_OUTER - len(self.outer) :])
 
     def _workgroup(self, outer: str, inner: str, first: str) -> None:
         self.vectors.filling(self.together, 1, lambda number: self._row([outer, inner], first, number))
 
     def _row(self, outer: Sequence[str], first: str, number: str) -> None:
-        place = self._inner([*outer, self.vectors.affine("d0 + d1", first, number)])
+        place = self.inner([*outer, self.vectors.affine("d0 + d1", first, number)])
         self.row(place, [*[0] * (len(self.outer) - 1), *([number] if self.outer else [])])
 
     def finish(self, place: list[Index], within: list[Index], element: Callable[[str], Scalar]) -> None:

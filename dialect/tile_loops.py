@@ -123,6 +123,14 @@ class TileWriter(VectorWriter):
         """Stores a vector along the last dimension of the part."""
         self.filled = self.put(vector, self.filled, indices)
 
+    def fill_element(self, vector: Scalar, indices: Sequence[Index]) -> None:
+        """Stores the first element of a vector in the part."""
+        type_ = replace(vector, lanes=0).type
+        element = self.line(f"vector.extract {vector.name}[0] : {type_} from {vector.type}")
+        place = f"{self.filled.name}[{self._listed(indices)}]"
+        name = self.line(f"tensor.insert {element} into {place} : {self.filled.type}")
+        self.filled = replace(self.filled, name=name)
+
     @contextmanager
     def only_if(self, index: str, limit: int) -> Iterator[None]:
         """What is written within happens where the index is below the limit."""

@@ -71,8 +71,11 @@ class Tiles:
         """How many tiles of a row one workgroup takes, of so many rows and columns of them; divides `columns`."""
         return columns
 
-    def gates(self, result: Tensor, depth: int) -> str:
-        """For the product of a recurrent state with packed weights: a sum over `depth` terms, inside of a loop."""
+    def gates(self, result: Tensor, depth: int, first: bool) -> str:
+        """For the product of a recurrent state with packed weights: a sum over `depth` terms, inside of a loop.
+
+        A loop may have several, of which one is the `first`.
+        """
         return ""
 
     def products(self, result: Tensor, rows: int, depth: int) -> str:

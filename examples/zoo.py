@@ -24,8 +24,8 @@ from onnx import numpy_helper
 
 from examples.networks.darts import darts
 from examples.networks.efficientnet_b0 import efficientnet_b0
-from examples.networks.lstm import lstm
 from examples.networks.mobilenet_v2 import mobilenet_v2
+from examples.networks.recurrent import gru, lstm
 from examples.networks.transformer import WORDS, transformer
 from examples.networks.unet import unet, unet_bilinear
 from examples.weights import RANGES, normal, uniform
@@ -252,6 +252,7 @@ BUILT = {
     "transformer": Built(transformer, words),
     "efficientnet_b0": Built(efficientnet_b0, image),
     "lstm": Built(lstm, signal),
+    "gru": Built(gru, signal),
 }
 
 WHEELS = {

@@ -5,6 +5,7 @@ from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.attention import FuseAttention
 from pyipu.passes.base import Pass
 from pyipu.passes.canonicalize import Canonicalize
+from pyipu.passes.centered import FindCenteredSums
 from pyipu.passes.demand import Demand
 from pyipu.passes.fuse import Fuse
 from pyipu.passes.inplace import InPlace
@@ -32,6 +33,7 @@ _GRAPH: list[type[Pass]] = [
     Demand,
     FuseAttention,
     FindNormalization,
+    FindCenteredSums,
     Pack,
     Winograd,
     Taps,

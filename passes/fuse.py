@@ -17,7 +17,7 @@ from pyipu.dialect.elementwise import Cast, Dequantize
 from pyipu.dialect.linear import NARROW
 from pyipu.dialect.movement import Broadcast, Gather, Interleave, Transpose
 from pyipu.dialect.program import Constant, Parameter, Vertex
-from pyipu.dialect.recurrent import LSTM
+from pyipu.dialect.recurrent import Recurrent
 from pyipu.dialect.reduction import ReduceSum, Softmax
 from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.dialect.windows import SumPool
@@ -27,7 +27,7 @@ from pyipu.passes.functions import main_function
 from pyipu.passes.planning.grouping import Kind, Node, form_groups
 from pyipu.passes.session import Session
 
-_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose, LSTM, Attention)
+_ALONE = (Softmax, Gather, Broadcast, Interleave, Transpose, Recurrent, Attention)
 
 
 @dataclass(frozen=True)

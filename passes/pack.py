@@ -11,7 +11,7 @@ from iree.compiler import ir
 from pyipu.dialect.elementwise import Multiply
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Interleave, Reshape, Transpose
-from pyipu.dialect.recurrent import GATES, LSTM
+from pyipu.dialect.recurrent import Recurrent
 from pyipu.dialect.types import tensor_of
 from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
@@ -63,7 +63,7 @@ class Pack(Pass):
             Reshape: (_interleaved,),
             Conv: (_turned, self._pack_integers, self._pack_pointwise),
             MatMul: (self._pack_integers, self._pack_matmul),
-            LSTM: (self._pack_recurrence,),
+            Recurrent: (self._pack_recurrence,),
         }
         apply_rules(module, merged(MOVEMENT, packing), session)
 
@@ -104,17 +104,17 @@ class Pack(Pass):
         blocks = packed(weights, 1, op, self.block, session)
         return None if blocks is None else build(PackedMatMul, session, data, blocks)
 
-    def _pack_recurrence(self, op: LSTM, session: Session) -> ir.Value | None:
-        """The matrix of each direction, [hidden, 4 * hidden], in blocks of columns that have some of each gate."""
-        gates, weights, *states = op.operands
+    def _pack_recurrence(self, op: Recurrent, session: Session) -> ir.Value | None:
+        """The matrix of each direction, [hidden, gates * hidden], in blocks of columns that have some of each gate."""
+        gates, weights, *others = op.operands
         directions, blocks, hidden, _ = shape_of(weights)
         columns = channel_block(hidden, 1, self.block) or largest_divisor(hidden, self.block)
         if not is_known(weights) or blocks > 1 or columns == hidden:
             return None
-        split = reshaped(weights, (directions, hidden, GATES, hidden // columns, columns), session)
+        split = reshaped(weights, (directions, hidden, op.GATES, hidden // columns, columns), session)
         blocked = transposed(split, (0, 3, 1, 2, 4), session)
-        matrices = reshaped(blocked, (directions, hidden // columns, hidden, GATES * columns), session)
-        return build(LSTM, session, gates, matrices, *states, **op.values)
+        matrices = reshaped(blocked, (directions, hidden // columns, hidden, op.GATES * columns), session)
+        return build(type(op), session, gates, matrices, *others, **op.values)
 
 
 def _interleaved(op: Reshape, session: Session) -> ir.Value | None:

@@ -7,6 +7,7 @@ divides its extent, because IREE's code for a rest that does not fill a vector i
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,9 @@ from pyipu.passes.planning.blocks import AVX512, LANES, Registers, channel_block
 
 _ENOUGH_PIXELS = 5
 """So many pixels, times two vectors of columns, hide the latency of a multiplication."""
+
+_MOST_ROWS = 6
+"""More rows than this leave no registers for two vectors of columns of each gate."""
 
 _FLOAT = 4
 """Bytes of a number."""
@@ -48,10 +52,16 @@ class Tiling:
     def attribute(self) -> str:
         """As an attribute of a linalg operation."""
         return (
-            "compilation_info = #iree_codegen.compilation_info<lowering_config = #iree_cpu.lowering_config<"
-            f"distribution = {list(self.distribution)}, vector_common_parallel = {list(self.parallel)}, "
-            f"vector_reduction = {list(self.reduction)}>, "
+            f"compilation_info = #iree_codegen.compilation_info<{self.sizes}, "
             f"translation_info = <pipeline = #iree_cpu.pipeline<{self.pipeline}>>>"
+        )
+
+    @property
+    def sizes(self) -> str:
+        """As an attribute without the pipeline, which only one operation of a dispatch may name."""
+        return (
+            f"lowering_config = #iree_cpu.lowering_config<distribution = {list(self.distribution)}, "
+            f"vector_common_parallel = {list(self.parallel)}, vector_reduction = {list(self.reduction)}>"
         )
 
 
@@ -212,19 +222,23 @@ class Processor(Tiles):
 
         return min(reversed(divisors(columns)), key=cost)
 
-    def gates(self, result: Tensor, depth: int) -> str:
-        """Tiles of loops `result`, depth: one row and all columns of a block, which its workgroup does alone."""
-        rank, columns = result.rank, result.shape[-1]
-        width = columns if self.registers.hold(1, columns) else self.registers.columns(columns)
-        return self._noted(
-            (*result.shape, depth),
-            Tiling(
-                (0,) * (rank + 1),
-                (*[1] * (rank - 1), width, 0),
-                (*[0] * rank, largest_divisor(depth, 4)),
-                _CONTRACTION,
-            ),
+    def gates(self, result: Tensor, depth: int, first: bool) -> str:
+        """Tiles of loops `result`, depth: columns of as many gates and rows as the registers hold.
+
+        Several rows share what is read of the weights.
+        """
+        *outer, _, gates, columns = result.shape
+        rows = [largest_divisor(batch, _MOST_ROWS) for batch in outer]
+        width = self.registers.columns(columns)
+        together = max(g for g in divisors(gates) if g == 1 or self.registers.hold(math.prod(rows) * g, width))
+        tiling = Tiling(
+            (0,) * (result.rank + 1),
+            (*rows, 1, together, width, 0),
+            (*[0] * result.rank, largest_divisor(depth, 4)),
+            _CONTRACTION,
         )
+        attribute = self._noted((*result.shape, depth), tiling)
+        return attribute if first else tiling.sizes
 
     def products(self, result: Tensor, rows: int, depth: int) -> str:
         """Tiles of loops `result`, depth."""

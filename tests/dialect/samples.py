@@ -168,6 +168,10 @@ _REDUCTION = [
     sample("reduce_sum", "8x9xbf16", axes=(1,)),
     sample("reduce_product", "5xi64", axes=(0,)),
     sample("reduce_max", SPECIAL, axes=(0,)),
+    *(sample(name, "2x3x4xf32", "2x1x1xf32", axes=(1, 2)) for name in ("reduce_squares", "reduce_powers")),
+    *(sample(name, "5x3xf32", "1x3xf32", axes=(0,)) for name in ("reduce_squares", "reduce_powers")),
+    sample("reduce_squares", "4x6xf64", "4x1xf64", axes=(1,)),
+    sample("reduce_powers", "8x9xf16", "8x1xf16", axes=(1,)),
     sample("softmax", "4x5xf32", axis=1),
     sample("softmax", "4x5x3xf32", axis=0),
     *(sample("softmax", f"4x5x{dtype}", axis=1) for dtype in ("f64", "f16", "bf16")),
@@ -203,11 +207,18 @@ _ATTENTION = [
     sample("attention", "1x4x2x8xf32", "1x6x2x8xf32", "1x6x2x8xf32", "1x2x4x6xf32", scale=-0.5),
 ]
 
+_AFTER = {"linear_before_reset": True}
 _RECURRENT = [
     sample("lstm", "5x1x32xf32", "1x1x8x32xf32", "1x1x8xf32", "1x1x8xf32", direction="forward"),
     sample("lstm", "5x1x64xf32", "2x2x8x16xf32", "2x1x8xf32", "2x1x8xf32", direction="bidirectional", cells=True),
     sample("lstm", "4x3x24xf32", "2x1x3x12xf32", "2x3x3xf32", "2x3x3xf32", direction="bidirectional"),
     sample("lstm", "4x2x32xf32", "1x2x8x16xf32", "1x2x8xf32", "1x2x8xf32", direction="reverse", cells=True),
+    sample("gru", "5x1x24xf32", "1x1x8x24xf32", "1x8xf32", "1x1x8xf32", direction="forward"),
+    sample("gru", "4x3x48xf32", "2x2x8x12xf32", "2x8xf32", "2x3x8xf32", direction="bidirectional"),
+    sample("gru", "5x1x48xf32", "2x2x8x12xf32", "2x8xf32", "2x1x8xf32", direction="bidirectional", **_AFTER),
+    sample("gru", "4x2x9xf32", "1x1x3x9xf32", "1x3xf32", "1x2x3xf32", direction="reverse", **_AFTER),
+    sample("rnn", "5x1x16xf32", "2x2x8x4xf32", "2x1x8xf32", direction="bidirectional"),
+    sample("rnn", "4x3x5xf32", "1x1x5x5xf32", "1x3x5xf32", direction="reverse"),
 ]
 
 

@@ -20,6 +20,7 @@ BUILT_SHAPES = {
     "darts": (1, 3, 32, 32),
     "transformer": (1, 128),
     "lstm": (100, 1, 256),
+    "gru": (100, 1, 256),
 }
 LIGHT = [name for name in zoo.LIGHT if name not in BIG]
 

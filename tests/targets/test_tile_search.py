@@ -82,7 +82,7 @@ def test_shares_keep_threads_busy(threads: int) -> None:
 
 
 def test_a_nest_that_one_workgroup_runs_alone_stays_whole() -> None:
-    nest = nest_of("gates", Tensor((4, 128), "f32"), 64)
+    nest = nest_of("gates", Tensor((4, 2, 64), "f32"), 64, True)
     assert all(set(one.tiling.distribution) == {0} for one in neighbours(nest, AVX512, 2))
 
 

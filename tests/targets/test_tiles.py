@@ -63,12 +63,29 @@ def test_products_leave_columns_that_fill_no_vector_to_iree() -> None:
     assert not Processor().products(Tensor((6, 128, 9), "f32"), 1, 64)
 
 
-@given(rows=st.lists(sizes, max_size=1), blocks=sizes, columns=sizes, depth=sizes)
-def test_tiles_of_gates_leave_all_to_one_workgroup(rows: list[int], blocks: int, columns: int, depth: int) -> None:
-    extents = [*rows, blocks, 4 * columns, depth]
-    found = tiles(Processor().gates(Tensor(tuple(extents[:-1]), "f32"), depth))
-    assert divide(extents, *found)
-    assert set(found[0]) == {0}
+@given(
+    rows=st.lists(sizes, max_size=1),
+    blocks=sizes,
+    gates=st.integers(1, 4),
+    columns=sizes,
+    depth=sizes,
+    registers=st.sampled_from([AVX512, Registers(16, 8), Registers(32, 4)]),
+)
+def test_tiles_of_gates_leave_all_to_one_workgroup_and_fit_registers(
+    rows: list[int], blocks: int, gates: int, columns: int, depth: int, registers: Registers
+) -> None:
+    extents = [*rows, blocks, gates, columns, depth]
+    attribute = Processor(registers=registers).gates(Tensor(tuple(extents[:-1]), "f32"), depth, first=True)
+    distribution, parallel, reduction = tiles(attribute)
+    assert divide(extents, distribution, parallel, reduction)
+    assert set(distribution) == {0}
+    assert registers.hold(math.prod(parallel[:-2]), parallel[-2])
+
+
+def test_only_the_first_product_of_a_step_names_the_pipeline() -> None:
+    first, second = (Processor().gates(Tensor((8, 2, 32), "f32"), 256, first=first) for first in (True, False))
+    assert "pipeline" in first and "pipeline" not in second
+    assert tiles(first) == tiles(second)
 
 
 @given(

@@ -8,9 +8,10 @@ import numpy as np
 
 from pyipu.dialect import elementwise as ipu
 from pyipu.dialect.linear import MatMul
+from pyipu.dialect.movement import Broadcast, Reshape
 from pyipu.dialect.reduction import ReduceSum
 from pyipu.dialect.types import tensor_of
-from pyipu.errors import UnsupportedError
+from pyipu.errors import ModelError, UnsupportedError
 from pyipu.importer.graph import GraphBuilder
 from pyipu.importer.operators.arithmetic import cast, power
 from pyipu.importer.operators.axes import normal_axis
@@ -54,12 +55,83 @@ def _per_channel(graph: GraphBuilder, value: Value, shape: Ints) -> Value:
 def instance_normalization(
     graph: GraphBuilder, input: Value, scale: Value, b: Value, *, epsilon: float = 1e-5
 ) -> Value:
-    """input [N, C, spatial…]: each channel of each image on its own."""
-    rank = tensor_of(input).rank
+    """input [N, C, spatial…]: each channel of each image on its own.
+
+    Exporters write group normalization so, with a group's channels as one.
+    """
+    rank, groups = tensor_of(input).rank, tensor_of(input).shape[1]
+    apart = _channels_apart(input)
+    if apart is not None:
+        scales = [_repeated(graph, value, tensor_of(apart).shape[1] // groups) for value in (scale, b)]
+        result = group_normalization(graph, apart, *scales, num_groups=groups, epsilon=epsilon)
+        return graph.reshape(result, tensor_of(input).shape)
     normal, *_ = _standardized(graph, input, tuple(range(2, rank)), epsilon)
     shape = (1, -1, *[1] * (rank - 2))
     scaled = graph.create(ipu.Multiply, normal, _per_channel(graph, scale, shape))
     return graph.create(ipu.Add, scaled, _per_channel(graph, b, shape))
+
+
+@operator("GroupNormalization", since=21)
+def group_normalization(
+    graph: GraphBuilder,
+    x: Value,
+    scale: Value,
+    bias: Value,
+    *,
+    num_groups: int,
+    epsilon: float = 1e-5,
+    stash_type: int = 1,
+) -> Value:
+    """x [N, C, spatial…]: neighbouring channels of an image together, in float32 whatever `stash_type`."""
+    dtype, rank = tensor_of(x).dtype, tensor_of(x).rank
+    if tensor_of(x).shape[1] % num_groups:
+        raise ModelError(f"cannot put the {tensor_of(x).shape[1]} channels of its input into {num_groups} groups")
+    wide = cast(graph, x, "f32" if dtype in ("f16", "bf16") else dtype)
+    shape = (1, -1, *[1] * (rank - 2))
+    scaled = graph.create(ipu.Multiply, _by_group(graph, wide, num_groups, epsilon), _per_channel(graph, scale, shape))
+    return cast(graph, graph.create(ipu.Add, scaled, _per_channel(graph, bias, shape)), dtype)
+
+
+def _channels_apart(value: Value) -> Value | None:
+    """Of groups of channels as one channel each, [N, G, …], the image whose channels they have, [N, C, spatial…]."""
+    if not isinstance(value.owner, Reshape):
+        return None
+    image = value.owner.operands[0]
+    batch, groups, *_ = tensor_of(value).shape
+    joined = tensor_of(image).rank > 2 and tensor_of(image).shape[0] == batch
+    return image if joined and _is_multiple(tensor_of(image).shape[1], groups) else None
+
+
+def _is_multiple(channels: int, groups: int) -> bool:
+    return channels > groups > 0 and channels % groups == 0
+
+
+def _repeated(graph: GraphBuilder, value: Value, times: int) -> Value:
+    """A value per group as one per channel."""
+    groups = tensor_of(value).elements
+    column = graph.reshape(value, (groups, 1))
+    return graph.reshape(graph.create(Broadcast, column, shape=(groups, times)), (groups * times,))
+
+
+def _by_group(graph: GraphBuilder, x: Value, groups: int, epsilon: float) -> Value:
+    """x with mean 0 and variance 1 in each group of channels.
+
+    Sums are of channels first: no tensor of groups is made, whose layout would have to be another one.
+    """
+    mean = _average_of_groups(graph, x, groups)
+    centered = graph.create(ipu.Subtract, x, mean)
+    variance = _average_of_groups(graph, graph.create(ipu.Multiply, centered, centered), groups)
+    deviation = graph.create(ipu.Sqrt, graph.create(ipu.Add, variance, graph.scalar(epsilon, x)))
+    return graph.create(ipu.Multiply, centered, graph.create(ipu.Reciprocal, deviation))
+
+
+def _average_of_groups(graph: GraphBuilder, x: Value, groups: int) -> Value:
+    """The mean of each channel's group, [N, C, 1…]."""
+    batch, channels, *spatial = tensor_of(x).shape
+    means = average(graph, x, tuple(range(2, len(spatial) + 2)))
+    split = graph.reshape(means, (batch, groups, channels // groups))
+    together = graph.create(Broadcast, average(graph, split, (2,)), shape=tensor_of(split).shape)
+    return graph.reshape(together, (batch, channels, *[1] * len(spatial)))
 
 
 @operator("LayerNormalization", since=17)

@@ -27,6 +27,24 @@ func.func @main(%a: tensor<2x3xf32>) {
 
 // -----
 
+// The centers of other rows.
+func.func @main(%a: tensor<2x3xf32>, %c: tensor<3x1xf32>) {
+  // expected-error@+1 {{needs a center of type tensor<2x1xf32>, got tensor<3x1xf32>}}
+  %0 = "ipu.reduce_squares"(%a, %c) {axes = array<i64: 1>} : (tensor<2x3xf32>, tensor<3x1xf32>) -> tensor<2x1xf32>
+  return
+}
+
+// -----
+
+// Powers of integers.
+func.func @main(%a: tensor<2x3xi32>, %c: tensor<2x1xi32>) {
+  // expected-error@+1 {{needs a floating-point operand, got tensor<2x3xi32>}}
+  %0 = "ipu.reduce_powers"(%a, %c) {axes = array<i64: 1>} : (tensor<2x3xi32>, tensor<2x1xi32>) -> tensor<2x1xi32>
+  return
+}
+
+// -----
+
 // Softmax has no such axis.
 func.func @main(%a: tensor<2x3xf32>) {
   // expected-error@+1 {{axis 2 is outside of tensor<2x3xf32>}}

@@ -29,6 +29,20 @@ func.func @reduce_min(%a: tensor<4xf32>) -> tensor<4xf32> {
   return %0 : tensor<4xf32>
 }
 
+// Squares of distances from the mean of each row.
+// CHECK: "ipu.reduce_squares"(%arg0, %arg1) {axes = array<i64: 1>} : (tensor<2x3xf32>, tensor<2x1xf32>) -> tensor<2x1xf32>
+func.func @reduce_squares(%a: tensor<2x3xf32>, %mean: tensor<2x1xf32>) -> tensor<2x1xf32> {
+  %0 = "ipu.reduce_squares"(%a, %mean) {axes = array<i64: 1>} : (tensor<2x3xf32>, tensor<2x1xf32>) -> tensor<2x1xf32>
+  return %0 : tensor<2x1xf32>
+}
+
+// Powers of what each column's elements are less than its largest one.
+// CHECK: "ipu.reduce_powers"(%arg0, %arg1) {axes = array<i64: 0>} : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+func.func @reduce_powers(%a: tensor<2x3xf32>, %largest: tensor<1x3xf32>) -> tensor<1x3xf32> {
+  %0 = "ipu.reduce_powers"(%a, %largest) {axes = array<i64: 0>} : (tensor<2x3xf32>, tensor<1x3xf32>) -> tensor<1x3xf32>
+  return %0 : tensor<1x3xf32>
+}
+
 // Softmax along one dimension.
 // CHECK: "ipu.softmax"(%arg0) {axis = 1 : i64} : (tensor<2x3xf32>) -> tensor<2x3xf32>
 func.func @softmax(%a: tensor<2x3xf32>) -> tensor<2x3xf32> {

@@ -81,6 +81,17 @@ func.func @recurrence(%x: tensor<3x1x256xf32>, %s: tensor<1x1x64xf32>) -> tensor
 
 // -----
 
+// A layer of three gates has blocks of three times as many columns.
+// CHECK-LABEL: @gated
+// CHECK: "ipu.parameter"(){{.*}} -> tensor<1x2x64x96xf32>
+func.func @gated(%x: tensor<3x1x192xf32>, %b: tensor<1x64xf32>, %s: tensor<1x1x64xf32>) -> tensor<3x1x1x64xf32> {
+  %r = "ipu.parameter"() {key = "r"} : () -> tensor<1x1x64x192xf32>
+  %0 = "ipu.gru"(%x, %r, %b, %s) {direction = "forward", linear_before_reset = true} : (tensor<3x1x192xf32>, tensor<1x1x64x192xf32>, tensor<1x64xf32>, tensor<1x1x64xf32>) -> tensor<3x1x1x64xf32>
+  return %0 : tensor<3x1x1x64xf32>
+}
+
+// -----
+
 // A computed scale of each channel multiplies the weights, which are fewer than the pixels.
 // CHECK-LABEL: @excitation
 // CHECK: "ipu.multiply"({{.*}}) : (tensor<8x32xf32>, tensor<8x1xf32>) -> tensor<8x32xf32>

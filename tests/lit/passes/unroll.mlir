@@ -23,3 +23,14 @@ func.func @batch(%x: tensor<2x2x32xf32>, %r: tensor<1x1x8x32xf32>, %s: tensor<1x
   %0 = "ipu.lstm"(%x, %r, %s, %s) {direction = "forward", cells = false} : (tensor<2x2x32xf32>, tensor<1x1x8x32xf32>, tensor<1x2x8xf32>, tensor<1x2x8xf32>) -> tensor<2x1x2x8xf32>
   return %0 : tensor<2x1x2x8xf32>
 }
+
+// -----
+
+// A reset gate in front of the product makes two products of a step.
+// CHECK-LABEL: @gated
+// CHECK-COUNT-4: "ipu.matmul"
+// CHECK-NOT: "ipu.gru"
+func.func @gated(%x: tensor<2x1x24xf32>, %r: tensor<1x1x8x24xf32>, %b: tensor<1x8xf32>, %s: tensor<1x1x8xf32>) -> tensor<2x1x1x8xf32> {
+  %0 = "ipu.gru"(%x, %r, %b, %s) {direction = "forward", linear_before_reset = false} : (tensor<2x1x24xf32>, tensor<1x1x8x24xf32>, tensor<1x8xf32>, tensor<1x1x8xf32>) -> tensor<2x1x1x8xf32>
+  return %0 : tensor<2x1x1x8xf32>
+}

@@ -5,7 +5,15 @@ import onnx
 import pytest
 
 from pyipu.errors import ModelError, UnsupportedError
-from tests.pyipu.importer.running import assert_close, assert_matches_reference, imported, model, random_inputs, run
+from tests.pyipu.importer.running import (
+    assert_close,
+    assert_matches_reference,
+    imported,
+    model,
+    op_names,
+    random_inputs,
+    run,
+)
 
 CONVOLUTION = [
     ("float[2,3,9] x, float[4,3,3] w, float[4] b", "y = Conv(x, w, b)"),
@@ -192,6 +200,15 @@ def test_recurrent_layer_gives_what_onnx_runtime_gives(
     operator: str, gates: int, attributes: str, optional: list[str]
 ) -> None:
     assert_matches_reference(recurrent(operator, gates, attributes, optional))
+
+
+@pytest.mark.parametrize(("operator", "gates", "optional"), [("LSTM", 4, ["b"]), ("GRU", 3, ["b"]), ("RNN", 1, ["b"])])
+def test_recurrent_layer_is_one_op_if_all_sequences_run_to_the_end(
+    operator: str, gates: int, optional: list[str]
+) -> None:
+    whole = op_names(recurrent(operator, gates, "direction='bidirectional'", optional))
+    assert whole.count(operator.lower()) == 1 and whole.count("matmul") == 1
+    assert operator.lower() not in op_names(recurrent(operator, gates, "direction='bidirectional'", ["b", "lengths"]))
 
 
 def test_recurrent_layer_with_lengths_at_run_time() -> None:
