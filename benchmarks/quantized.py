@@ -21,8 +21,8 @@ OPERATORS = [
 ]
 """What becomes integers: scores behind a softmax would all become zero.
 
-With Relu and Clip a convolution is rounded once, behind them; without, ONNX Runtime computes them in fp32, in 1.8 of the
-time for MobileNetV2.
+With Relu and Clip a convolution is rounded once, behind them; without, ONNX Runtime computes them in fp32, and takes
+twice as long for MobileNetV2.
 """
 
 
