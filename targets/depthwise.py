@@ -205,9 +205,9 @@ class _Codelet:
 
     def _interleaved(self, rows: Sequence[Scalar]) -> Scalar:
         """The bytes of four vectors: one of each, of the first channel, and so on."""
-        halves = [self._joined(*pair) for pair in (rows[:2], rows[2:])]
+        first, second, third, last = rows
         order = [row * self.writer.lanes + channel for channel in range(self.writer.lanes) for row in range(QUAD)]
-        return self._shuffled(*halves, order)
+        return self._shuffled(self._joined(first, second), self._joined(third, last), order)
 
     def _joined(self, first: Scalar, second: Scalar) -> Scalar:
         return self._shuffled(first, second, list(range(2 * self.writer.lanes)))
