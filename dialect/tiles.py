@@ -37,6 +37,10 @@ class Tiles:
         """For `linalg.depthwise_conv_2d_nhwc_hwc`."""
         return ""
 
+    def elementwise(self, result: Tensor) -> str:
+        """For a loop nest over `result` that computes each element on its own, and is all that a dispatch does."""
+        return ""
+
     def interleaving(self, result: Tensor) -> str:
         """For a loop nest over `result`, whose last two dimensions lie the other way round in the operand."""
         return ""

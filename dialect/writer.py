@@ -219,25 +219,32 @@ class CodeletWriter:
         text = f"tensor.collapse_shape {value.name} {listed} : {value.type} into {signless(merged)}"
         return replace(self.write(text, merged), under=value.at)
 
-    def elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
+    def elementwise(
+        self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar], tiles: str = ""
+    ) -> Value:
         """One loop nest over `result`; inputs broadcast to it as in numpy. `body(scalars, *inputs)`.
 
-        What follows a value that was computed in a nest of its own runs in the same nest.
+        What follows a value that was computed in a nest of its own runs in the same nest; `tiles` are for one that
+        follows nothing.
         """
         nest = next((value.nest for value in inputs if value.nest and value.tensor.shape == result.shape), None)
         if nest is None:
-            return self._elementwise(inputs, result, body)
+            return self._elementwise(inputs, result, body, tiles)
         views = [self.reshape(value, _in_nest(value.tensor.shape, nest)) for value in inputs]
         loops = result.with_shape(_in_nest(result.shape, nest))
         return self.folded(self._elementwise(views, loops, body), nest)
 
-    def _elementwise(self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar]) -> Value:
+    def _elementwise(
+        self, inputs: Sequence[Value], result: Tensor, body: Callable[..., Scalar], tiles: str = ""
+    ) -> Value:
         maps = [broadcast_map(value.tensor.shape, result.shape) for value in inputs]
         return self.generic(
             list(zip(inputs, maps, strict=True)),
             (self.empty(result), identity_map(result.rank)),
             ["parallel"] * result.rank,
             lambda scalars, *arguments: body(scalars, *arguments[:-1]),
+            tiles,
+            squeeze=not tiles,
         )
 
     def cast(self, value: Value, dtype: str) -> Value:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from iree.compiler import ir
 
-from pyipu.dialect.elementwise import Multiply
+from pyipu.dialect.elementwise import Elementwise, Multiply
 from pyipu.dialect.linear import Einsum, MatMul, PackedMatMul
 from pyipu.dialect.movement import Interleave, Reshape, Transpose
 from pyipu.dialect.recurrent import Recurrent
@@ -17,7 +17,7 @@ from pyipu.dialect.windows import Conv
 from pyipu.passes.base import Pass
 from pyipu.passes.folding import is_known
 from pyipu.passes.planning.blocks import LANES, channel_block, largest_divisor
-from pyipu.passes.rules.channels import Weave, split_groups, unweave, widen
+from pyipu.passes.rules.channels import Weave, read_groups, split_groups, unweave, widen
 from pyipu.passes.rules.identities import MOVEMENT, reshaped, transposed
 from pyipu.passes.rules.packing import packed, reached
 from pyipu.passes.rules.quads import in_quads
@@ -60,6 +60,7 @@ class Pack(Pass):
             if filters > shape_of(op.results[0])[-1] // groups:
                 widen(op, groups, filters, session)
         packing: Rules = {
+            Elementwise: (read_groups,),
             Reshape: (_interleaved,),
             Conv: (_turned, self._pack_integers, self._pack_pointwise),
             MatMul: (self._pack_integers, self._pack_matmul),

@@ -36,7 +36,8 @@ def lower_codelet(
         if run[-1].results[0] in values:
             continue
         if isinstance(run[-1], Elementwise):
-            values[run[-1].results[0]] = _lower_elementwise(writer, run, values, start.addition if start else None)
+            tiles = writer.tiles.elementwise(tensor_of(run[-1].results[0])) if len(runs) == 1 else ""
+            values[run[-1].results[0]] = _lower_elementwise(writer, run, values, start, tiles)
         else:
             _set_start(writer, start if start and run[0] == start.op else None, values)
             _lower_with_epilogue(writer, run[0], following, values)
@@ -119,10 +120,10 @@ def _continues(run: list[Op], op: Op) -> bool:
 
 
 def _lower_elementwise(
-    writer: CodeletWriter, run: Sequence[Op], values: dict[ir.Value, Value], replaced: Op | None
+    writer: CodeletWriter, run: Sequence[Op], values: dict[ir.Value, Value], start: Start | None, tiles: str
 ) -> Value:
-    """One `linalg.generic` for the whole run, without the addition that an accumulator has `replaced`."""
-    gone = [op for op in run if replaced is not None and op == replaced]
+    """One `linalg.generic` for the whole run, without the addition that an accumulator has replaced."""
+    gone = [op for op in run if start is not None and op == start.addition]
     sums = {op.results[0]: next(v for v in op.operands if not _is_start(v, op)) for op in gone}
     rest = [op for op in run if op.results[0] not in sums]
     if not rest:
@@ -131,7 +132,7 @@ def _lower_elementwise(
     outer = list(dict.fromkeys(v for op in rest for v in op.operands if v not in inner and v in values))
     outer += [v for v in sums.values() if v in values and v not in outer]
     body = _body(run, outer, sums)
-    return writer.elementwise([values[value] for value in outer], tensor_of(run[-1].results[0]), body)
+    return writer.elementwise([values[value] for value in outer], tensor_of(run[-1].results[0]), body, tiles)
 
 
 def _body(run: Sequence[Op], outer: Sequence[ir.Value], sums: Mapping[ir.Value, ir.Value]) -> Callable[..., Scalar]:

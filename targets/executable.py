@@ -13,6 +13,7 @@ from pyipu.dialect.writer import CodeletWriter, Shape, Value, signless
 from pyipu.errors import TuningError
 from pyipu.targets.binding import Binding, Interface, Passed, joined, stored
 from pyipu.targets.codelet import lower_codelet
+from pyipu.targets.depthwise import depthwise_kernel
 from pyipu.targets.paired import paired_kernel
 from pyipu.targets.tiles import TiledNest, Tiling
 
@@ -68,7 +69,7 @@ def emit_function(
     """
     nests: list[TiledNest] = []
     tiles = (tiles or Tiles()).noting(nests.append)
-    kernel = paired_kernel(interface, codelet, tiles)
+    kernel = paired_kernel(interface, codelet, tiles) or depthwise_kernel(interface, codelet, tiles)
     if kernel is None:
         text = _text(name, interface, "", _lowered(interface, codelet, tiles))
         function = Function(name, _BY_THE_CODE_GENERATOR, text, nests[0] if len(nests) == 1 else None)

@@ -8,16 +8,14 @@ block stay in registers, and what is element-wise behind them runs on those.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
 from pyipu.dialect.definition import ipu_ops
-from pyipu.dialect.elementwise import Elementwise
 from pyipu.dialect.pairs import DotConv
-from pyipu.dialect.program import Constant
 from pyipu.dialect.scalars import Scalar
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import tensor_of
@@ -25,19 +23,12 @@ from pyipu.dialect.vectors import Term
 from pyipu.dialect.writer import CodeletWriter
 from pyipu.passes.functions import returned_value
 from pyipu.passes.planning.blocks import largest_divisor, pixel_tile
-from pyipu.targets.binding import Interface, Passed
-from pyipu.targets.buffers import Buffer, BufferWriter
+from pyipu.targets.binding import Interface
+from pyipu.targets.buffers import BufferWriter
+from pyipu.targets.vector_codelet import Buffers, Epilogue, Kernel, SumTile
 
 UNROLLED = 2
 """Groups of channels that one turn of the innermost loop adds."""
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """What an executable runs: so many workgroups in two dimensions, and the lines of one of them."""
-
-    workgroups: tuple[int, int]
-    lines: Sequence[str]
 
 
 def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> Kernel | None:
@@ -49,7 +40,7 @@ def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> K
     writer = BufferWriter(CodeletWriter(), lanes, tiles.features)
     loops = _Loops.of(total)
     shared = tiles.pairs(loops.tiles, loops.blocks)
-    buffers = _Buffers.of(interface, codelet)
+    buffers = Buffers.of(interface, codelet)
     if shared is None or not buffers.side_by_side:
         return None
     buffers.bind(writer, interface)
@@ -94,60 +85,13 @@ class _Loops:
 
 
 @dataclass(frozen=True)
-class _Buffers:
-    """What the codelet reads and writes."""
-
-    arguments: Mapping[ir.Value, Buffer]
-    result: Buffer
-
-    @staticmethod
-    def of(interface: Interface, codelet: func.FuncOp) -> _Buffers:
-        bindings = enumerate(interface.bindings.items())
-        every = {value: Buffer(f"%m{i}", binding) for i, (value, binding) in bindings}
-        *reads, result = interface.vertex.operands
-        arguments = codelet.regions[0].blocks[0].arguments
-        return _Buffers({a: every[value] for a, value in zip(arguments, reads, strict=True)}, every[result])
-
-    @property
-    def side_by_side(self) -> bool:
-        """Neighbours in the last dimension are neighbours in memory."""
-        return all(one.steps[-1:] in ((), (1,)) for one in (*self.arguments.values(), self.result))
-
-    def bind(self, writer: BufferWriter, interface: Interface) -> None:
-        """Writes what gives the buffers and the offsets that are passed their names."""
-        for number, one in {_number(b): b for b in (*self.arguments.values(), self.result)}.items():
-            place = f"%b{number}[{writer.index(0)}]"
-            writer.lines.append(f"{one.name} = stream.binding.subspan {place} : !stream.binding -> {one.type}")
-        offsets = [offset for binding in interface.bindings.values() for offset in binding.offsets]
-        for offset in dict.fromkeys(one for one in offsets if isinstance(one, Passed)):
-            units = writer.line(f"arith.index_castui %passed{offset.number} : i32 to index")
-            writer.lines.append(f"{offset} = arith.muli {units}, {writer.index(offset.unit)} : index")
-
-
-def _number(buffer: Buffer) -> int:
-    return int(buffer.name.removeprefix("%m"))
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """Where one turn of the outer loops is: the pixel that it starts with, and the block of filters."""
-
-    pixel: Sequence[str]
-    block: str
-    sums: Mapping[tuple[int, int], Scalar]
-    """By the pixel of the tile and the vector of the block."""
-    known: dict[tuple[ir.Value, int, int], Scalar] = field(default_factory=dict)
-    """What was computed already; the pixel or the vector is 0 where a value does not vary with it."""
-
-
-@dataclass(frozen=True)
 class _Codelet:
     """Writes the loops of one codelet."""
 
     writer: BufferWriter
     total: DotConv
     returned: ir.Value
-    buffers: _Buffers
+    buffers: Buffers
     loops: _Loops
 
     @property
@@ -168,12 +112,10 @@ class _Codelet:
 
     def _tile(self, block: str, tile: Sequence[Term]) -> Sequence[Scalar]:
         pixel = self.loops.coordinates(self.writer, self.writer.sum(tile))
-        sums = self._sums(pixel, block)
         keys = [(p, v) for p in range(self.loops.tile) for v in range(self.vectors)]
-        here = _Tile(pixel, block, dict(zip(keys, sums, strict=True)))
-        for p, v in keys:
-            value = self._vector(self.returned, here, p, v)
-            self.writer.store(value, self.buffers.result, self._place(self.buffers.result, here, p, v))
+        sums = dict(zip(keys, self._sums(pixel, block), strict=True))
+        here = SumTile(pixel, self.loops.along, [(block, self.loops.columns)], sums)
+        Epilogue(self.writer, self.total.results[0], self.returned, self.buffers).store(here)
         return []
 
     # The sums ---------------------------------------------------------------------------------------------------------
@@ -233,38 +175,3 @@ class _Codelet:
             here = sums[p * self.vectors : (p + 1) * self.vectors]
             added += [writer.dot(total, group, one) for total, one in zip(here, loaded, strict=True)]
         return added
-
-    # What follows them ------------------------------------------------------------------------------------------------
-
-    def _vector(self, value: ir.Value, tile: _Tile, p: int, v: int) -> Scalar:
-        """Elements of a value: vector `v` of the block, of pixel `p` of the tile."""
-        *pixels, filters = tensor_of(value).shape or (1,)
-        key = value, p if set(pixels) - {1} else 0, v if filters != 1 else 0
-        if key not in tile.known:
-            tile.known[key] = self._computed(value, tile, p, v)
-        return tile.known[key]
-
-    def _computed(self, value: ir.Value, tile: _Tile, p: int, v: int) -> Scalar:
-        if isinstance(value, ir.BlockArgument):
-            return self._loaded(self.buffers.arguments[value], tile, p, v)
-        op = value.owner
-        if op == self.total:
-            return tile.sums[p, v]
-        if isinstance(op, Constant):
-            return self.writer.constant(op.value.reshape(-1)[0].item(), tensor_of(value).dtype)
-        assert isinstance(op, Elementwise)
-        return type(op).scalar(self.writer, *(self._vector(one, tile, p, v) for one in op.operands), **op.values)
-
-    def _loaded(self, buffer: Buffer, tile: _Tile, p: int, v: int) -> Scalar:
-        place = self._place(buffer, tile, p, v)
-        varies = buffer.binding.tensor.shape[-1:] not in ((), (1,))
-        return self.writer.load(buffer, place) if varies else self.writer.load_one(buffer, place)
-
-    def _place(self, buffer: Buffer, tile: _Tile, p: int, v: int) -> str:
-        """Where elements of a tensor lie that broadcasts to the result."""
-        loops, shape = self.loops, buffer.binding.tensor.shape
-        pixel: list[list[Term]] = [[(one, 1), (p * (i == loops.along), 1)] for i, one in enumerate(tile.pixel)]
-        every: list[list[Term]] = [*pixel, [(tile.block, loops.columns), (v, self.writer.lanes)]]
-        aligned = zip(shape, buffer.steps, every[len(every) - len(shape) :], strict=True)
-        moved = [(one, factor * step) for size, step, terms in aligned if size != 1 for one, factor in terms]
-        return self.writer.sum([*buffer.first, *moved])

@@ -28,6 +28,9 @@ _FLOAT = 4
 _KEPT = 2**19
 """Bytes of weights that a workgroup finds in its core's cache when it reads them again."""
 
+_WIDEST = 5
+"""Registers that a vector of element-wise results takes at most."""
+
 _CONVOLUTION, _CONTRACTION = "ConvTileAndDecomposeExpert", "DoubleTilingExpert"
 
 
@@ -140,6 +143,23 @@ class Processor(Tiles):
                 (1, 1, largest_divisor(width, min(8, self.registers.most_pixels(columns))), columns, 0, 0),
                 (0, 0, 0, 0, 1, window[1]),
                 _CONVOLUTION,
+            ),
+        )
+
+    def elementwise(self, result: Tensor) -> str:
+        """Tiles of loops `result`: whole rows, so that workgroups read what lies together, in unmasked vectors."""
+        rows = next((i for i, size in enumerate(result.shape) if size != 1), result.rank)
+        width = vector_width(result.shape[-1], self.registers.lanes) if rows < result.rank - 1 else 0
+        if result.dtype != "f32" or width < LANES:
+            return ""
+        share, _ = self._distribute(result.shape[rows], 1)
+        return self._noted(
+            result.shape,
+            Tiling(
+                tuple(share if i == rows else size for i, size in enumerate(result.shape)),
+                (*(1 for _ in result.shape[:-1]), width),
+                (0,) * result.rank,
+                _CONTRACTION,
             ),
         )
 
@@ -318,6 +338,11 @@ def _first(extents: Sequence[int]) -> int:
 def _starting_with(size: int, extents: Sequence[int]) -> Sequence[int]:
     """The extents, of which only the first one is divided."""
     return [size, *extents[1:]] if extents else []
+
+
+def vector_width(elements: int, lanes: int) -> int:
+    """How many of a row's elements are computed together: full registers if they divide it, few enough to be held."""
+    return max((d for d in divisors(elements) if d <= _WIDEST * lanes), key=lambda d: (d % lanes == 0, d))
 
 
 def divisors(number: int) -> list[int]:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from iree.compiler import ir
 
 from pyipu.dialect.definition import MOST_OPERANDS, Op
+from pyipu.dialect.elementwise import Elementwise
 from pyipu.dialect.linear import Einsum, MatMul, split_equation
 from pyipu.dialect.movement import Concat, Pad, Reshape, Slice
 from pyipu.dialect.windows import Conv
 from pyipu.passes.folding import is_known
 from pyipu.passes.rules.identities import reshaped, transposed
-from pyipu.passes.rules.rewriting import build, shape_of, users
+from pyipu.passes.rules.rewriting import build, producer, shape_of, users
 from pyipu.passes.session import Session
 
 Fit = Callable[[ir.Value], ir.Value]
@@ -192,11 +193,40 @@ def _padded(value: ir.Value, before: tuple[int, int], filters: int, session: Ses
 def _cut(
     value: ir.Value, before: tuple[int, int], filters: int, readers: Sequence[object], session: Session
 ) -> ir.Value:
-    """The reverse. Groups that are only read under other shapes are cut in one piece, which costs nothing."""
+    """The reverse. Groups are cut in one piece, which costs nothing, where their readers can read them as they lie."""
     groups, present = before
-    if groups > 1 and all(isinstance(reader, Reshape) for reader in readers):
-        shape = shape_of(value)[:-1]
-        split = reshaped(value, (*shape, groups, filters), session)
-        return reshaped(_channels(split, 0, present, session), (*shape, groups * present), session)
+    shape = (*shape_of(value)[:-1], groups * present)
+    if groups > 1 and all(_reads_groups(reader, shape) for reader in readers):
+        split = reshaped(value, (*shape[:-1], groups, filters), session)
+        return reshaped(_channels(split, 0, present, session), shape, session)
     parts = [_channels(value, i * filters, present, session) for i in range(groups)]
     return build(Concat, session, *parts, axis=len(shape_of(value)) - 1) if groups > 1 else parts[0]
+
+
+def _reads_groups(reader: object, shape: tuple[int, ...]) -> bool:
+    """Under another shape, or element by element together with tensors of the same one."""
+    if isinstance(reader, Elementwise):
+        return all(shape_of(value) == shape for value in reader.operands)
+    return isinstance(reader, Reshape)
+
+
+def read_groups(op: Elementwise, session: Session) -> ir.Value | None:
+    """add(reshape(cut), y) is reshape(add(cut, reshape(y))): no copy puts the groups side by side."""
+    shape = shape_of(op.results[0])
+    cut = [_groups_of(value) for value in op.operands]
+    groups = next((one for one in cut if one is not None), None)
+    if groups is None or not _reads_groups(op, shape):
+        return None
+    pairs = zip(cut, op.operands, strict=True)
+    operands = [one if one is not None else reshaped(value, shape_of(groups), session) for one, value in pairs]
+    return reshaped(build(type(op), session, *operands, **op.values), shape, session)
+
+
+def _groups_of(value: ir.Value) -> ir.Value | None:
+    """Groups […, G, N] that were cut out of larger ones, of which `value` is […, G * N]."""
+    reshape = producer(value, Reshape)
+    cut = None if reshape is None else producer(reshape.operands[0], Slice)
+    if reshape is None or cut is None:
+        return None
+    *outer, groups, present = shape_of(cut.result)
+    return cut.result if reshape.shape == (*outer, groups * present) else None

@@ -36,37 +36,44 @@ class Case:
     groups: int = 1
     dtype: type = np.uint8
     zero: int = 0
+    batch: int = 1
+    dilation: int = 1
 
     def __str__(self) -> str:
         return f"{self.channels}-{self.filters}-{self.pixels}-{self.window}-{self.groups}-{self.dtype.__name__}"
 
     @property
     def data(self) -> np.ndarray:
-        return integers((1, self.channels, *self.pixels), self.dtype, 0)
+        return integers((self.batch, self.channels, *self.pixels), self.dtype, 0)
 
     @property
     def weights(self) -> np.ndarray:
         return integers((self.filters, self.channels // self.groups, self.window, self.window), np.int8, 1)
 
     def model(self) -> onnx.ModelProto:
-        border = self.window // 2
+        steps = {"strides": [self.stride] * 2, "dilations": [self.dilation] * 2}
         node = helper.make_node(
-            "ConvInteger", ["x", "w", "z"], ["y"], pads=[border] * 4, strides=[self.stride] * 2, group=self.groups
+            "ConvInteger", ["x", "w", "z"], ["y"], pads=[self.border] * 4, group=self.groups, **steps
         )
         known = [numpy_helper.from_array(self.weights, "w"), numpy_helper.from_array(self.dtype(self.zero), "z")]
         read = helper.make_tensor_value_info("x", helper.np_dtype_to_tensor_dtype(self.data.dtype), self.data.shape)
-        made = helper.make_tensor_value_info("y", onnx.TensorProto.INT32, [1, self.filters, None, None])
+        made = helper.make_tensor_value_info("y", onnx.TensorProto.INT32, [self.batch, self.filters, None, None])
         return _model([node], [read], [made], known)
 
+    @property
+    def border(self) -> int:
+        return self.window // 2 * self.dilation
+
     def expected(self) -> np.ndarray:
-        border, stride = self.window // 2, self.stride
+        reach, border = (self.window - 1) * self.dilation + 1, (self.border, self.border)
         moved = self.data.astype(np.int64) - self.zero
-        padded = np.pad(moved, ((0, 0), (0, 0), (border, border), (border, border)))
-        views = np.lib.stride_tricks.sliding_window_view(padded, (self.window, self.window), (2, 3))
-        split = views[:, :, ::stride, ::stride].reshape(self.groups, -1, *views[0, 0, ::stride, ::stride].shape)
+        padded = np.pad(moved, ((0, 0), (0, 0), border, border))
+        every = np.lib.stride_tricks.sliding_window_view(padded, (reach, reach), (2, 3))
+        views = every[:, :, :: self.stride, :: self.stride, :: self.dilation, :: self.dilation]
+        split = views.reshape(self.batch, self.groups, -1, *views.shape[2:])
         grouped = self.weights.reshape(self.groups, -1, *self.weights.shape[1:])
-        sums = np.einsum("gcyxuv,gfcuv->gfyx", split, grouped, dtype=np.int64)
-        return sums.reshape(1, self.filters, *sums.shape[2:])
+        sums = np.einsum("ngcyxuv,gfcuv->ngfyx", split, grouped, dtype=np.int64)
+        return sums.reshape(self.batch, self.filters, *sums.shape[3:])
 
 
 def _model(
@@ -90,6 +97,8 @@ CASES = [
     Case(16, 16, (8, 9), window=3, groups=16, zero=255),
     Case(8, 32, (6, 6), window=3, dtype=np.int8, zero=-5),
     Case(8, 5, (6, 6), window=3),
+    Case(64, 64, (6, 31), window=3, groups=64, zero=128, dilation=2),
+    Case(24, 24, (11, 9), window=5, stride=2, groups=24, zero=3, batch=3),
 ]
 
 

@@ -76,6 +76,27 @@ def test_groups_that_are_shuffled_are_cut_in_one_piece(context: ir.Context) -> N
     assert ops(module) == ["packed_matmul", "reshape", "slice", "interleave"]
 
 
+def test_groups_are_added_where_they_lie(context: ir.Context) -> None:
+    """A residual is read in groups, too, and no copy puts them side by side."""
+    result = "1x5x6x20xf32"
+    epilogue = f"""%1 = "ipu.softmax"(%r) {{axis = 3 : i64}} : (tensor<{result}>) -> tensor<{result}>
+      %2 = "ipu.add"(%0, %1) : (tensor<{result}>, tensor<{result}>) -> tensor<{result}>
+      %y = "ipu.relu"(%2) : (tensor<{result}>) -> tensor<{result}>"""
+    text = conv("1x5x6x12xf32", "1x1x6x20xf32", result, groups=2, epilogue=epilogue)
+    module, _ = packed(text.replace("%x: tensor<1x5x6x12xf32>", f"%x: tensor<1x5x6x12xf32>, %r: tensor<{result}>"))
+    assert sorted(ops(module)) == sorted(
+        ["softmax", "packed_matmul", "reshape", "slice", "reshape", "add", "relu", "reshape"]
+    )
+
+
+def test_groups_beside_a_tensor_of_channels_are_put_side_by_side(context: ir.Context) -> None:
+    result = "1x5x6x20xf32"
+    epilogue = f"""%y = "ipu.multiply"(%0, %r) : (tensor<{result}>, tensor<1x1x1x20xf32>) -> tensor<{result}>"""
+    text = conv("1x5x6x12xf32", "1x1x6x20xf32", result, groups=2, epilogue=epilogue)
+    module, _ = packed(text.replace("%x: tensor<1x5x6x12xf32>", "%x: tensor<1x5x6x12xf32>, %r: tensor<1x1x1x20xf32>"))
+    assert ops(module) == ["packed_matmul", "slice", "slice", "concat", "multiply"]
+
+
 def test_groups_with_a_window_are_convolutions_on_their_own(context: ir.Context) -> None:
     epilogue = """%b = "ipu.parameter"() {key = "b"} : () -> tensor<16xf32>
       %y = "ipu.add"(%0, %b) : (tensor<1x3x4x16xf32>, tensor<16xf32>) -> tensor<1x3x4x16xf32>"""

@@ -47,6 +47,25 @@ def test_depthwise_tiles_divide(height: int, width: int, channels: int, window: 
     assert not attribute or divide([1, height, width, channels, window, window], *tiles(attribute))
 
 
+@given(rows=sizes, columns=sizes, channels=sizes)
+def test_elementwise_tiles_divide(rows: int, columns: int, channels: int) -> None:
+    """Prime numbers of channels are the code generator's, which has masks for what fills no vector."""
+    shape = (1, rows, columns, channels)
+    attribute = Processor().elementwise(Tensor(shape, "f32"))
+    assert not attribute or divide(list(shape), *tiles(attribute))
+    assert not attribute or tiles(attribute)[1][-1] >= 8
+
+
+@pytest.mark.parametrize(("channels", "width"), [(256, 64), (68, 68), (136, 68), (144, 48), (8, 8), (97, 0), (3, 0)])
+def test_elementwise_vectors_fill_registers(channels: int, width: int) -> None:
+    attribute = Processor().elementwise(Tensor((1, 14, 14, channels), "f32"))
+    assert tiles(attribute)[1][-1:] == ([width] if width else [])
+
+
+def test_a_row_that_is_alone_is_left_to_the_code_generator() -> None:
+    assert Processor().elementwise(Tensor((1, 1, 1, 1024), "f32")) == ""
+
+
 @given(
     extents=st.lists(st.integers(2, 40), min_size=2, max_size=4),
     place=st.integers(0, 2),
