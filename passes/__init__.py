@@ -6,6 +6,7 @@ from pyipu.passes.attention import FuseAttention
 from pyipu.passes.base import Pass
 from pyipu.passes.canonicalize import Canonicalize
 from pyipu.passes.centered import FindCenteredSums
+from pyipu.passes.compensate import Compensate
 from pyipu.passes.demand import Demand
 from pyipu.passes.fuse import Fuse
 from pyipu.passes.inplace import InPlace
@@ -34,6 +35,7 @@ _GRAPH: list[type[Pass]] = [
     FuseAttention,
     FindNormalization,
     FindCenteredSums,
+    Compensate,
     Pack,
     Winograd,
     Taps,

@@ -40,6 +40,9 @@ from pyipu.targets.target import STORAGE_FREE, Target, with_precision
 from pyipu.targets.tiles import Tiling
 from pyipu.tuning import Tuner, check_tunable
 
+ROUNDED = ("f16", "bf16")
+"""What weights are rounded to, element by element."""
+
 LARGEST_TILES = 4
 """Of fast convolutions, in pixels along each side."""
 
@@ -234,6 +237,9 @@ def prepare(
         pipelines = [pipeline.having(free=STORAGE_FREE) for pipeline in pipelines]
     if storage is not None or precision is not None:
         pipelines = [pipeline.having(scales=False) for pipeline in pipelines]
+    rounded = precision or storage
+    if rounded in ROUNDED:
+        pipelines = [pipeline.having(rounded=rounded) for pipeline in pipelines]
     tiles = 0 if storage or precision else _checked(winograd)
     budget = None if memory_budget is None else parse_budget(memory_budget)
     see = Observers([one for one in (dumper(), observe) if one])

@@ -55,7 +55,7 @@ def planned_stages(
     # Strips make the order anew, so it is theirs that counts.
     accounts = [account, ordered] if stream else [account, schedule, ordered]
     return (
-        Stage("graph", ",".join(filter(None, [normal, fused, pack]))),
+        Stage("graph", ",".join(filter(None, [normal, fused, "ipu-compensate", pack]))),
         Stage("vertices", "ipu-fuse"),
         Stage("account", ",".join(accounts)),
         *([Stage("strips", f"{stream},{schedule},ipu-recompute{{{sharing}}}")] if stream else []),
