@@ -32,18 +32,19 @@ Sums = Callable[[Array], Array]
 def walk(block: ir.Block, parameters: Parameters) -> Iterator[tuple[Op, Operands]]:
     """Each op of a function, and samples of what it reads; None where nothing is known.
 
-    Inputs of the network are taken to have mean 0 and variance 1.
+    Inputs of the network are taken to have mean 0 and variance 1. Ops may be given other operands meanwhile.
     """
     found = {value: samples.standard(tensor_of(value).rank, i) for i, value in enumerate(block.arguments)}
-    last = {value: op for op in ipu_ops(block) for value in op.operands}
-    for seed, op in enumerate(ipu_ops(block), len(found)):
-        operands = [_sample(op, value, found, parameters) for value in op.operands]
+    read = [(op, list(op.operands)) for op in ipu_ops(block)]
+    last = {value: op for op, values in read for value in values}
+    for seed, (op, values) in enumerate(read, len(found)):
+        operands = [_sample(op, value, found, parameters) for value in values]
         yield op, operands
         result = _result(op, operands, parameters, seed)
         if result is not None:
             found[op.results[0]] = result
-        for value in [value for value in op.operands if value in found and last[value] == op]:
-            del found[value]
+        for value in [value for value in values if last[value] == op]:
+            found.pop(value, None)
 
 
 def _sample(op: Op, value: ir.Value, found: Mapping[ir.Value, Sample], parameters: Parameters) -> Sample | None:
@@ -73,11 +74,12 @@ def _result(op: Op, operands: Operands, parameters: Parameters, seed: int) -> Sa
 # Sums of products -----------------------------------------------------------------------------------------------------
 
 
-def weights_of(op: Op, parameters: Parameters) -> Parameter | None:
-    """The known f32 weights of a convolution or of a matrix product."""
-    known = op.operands[1].owner if isinstance(op, Conv | MatMul) else None
-    usable = isinstance(known, Parameter) and tensor_of(op.operands[1]).dtype == "f32" and parameters.has_value(known.key)
-    return known if usable else None
+def weights_of(op: Conv | MatMul, parameters: Parameters) -> Parameter | None:
+    """The f32 weights of a convolution, or of products with one matrix, if their values are known."""
+    known, tensor = op.operands[1].owner, tensor_of(op.operands[1])
+    if not isinstance(known, Parameter) or tensor.dtype != "f32" or not parameters.has_value(known.key):
+        return None
+    return known if isinstance(op, Conv) or tensor.rank == 2 else None
 
 
 def mean_sums(op: Conv | MatMul, data: Sample) -> Sums:
@@ -152,7 +154,7 @@ def _joined(op: Concat, read: Sequence[Sample], seed: int) -> Sample:
 
 def _padded(op: Pad, read: Sequence[Sample], seed: int) -> Sample | None:
     """A border of other numbers than zero is one that pooling ignores."""
-    if any(op.interior) or np.isfinite(op.value) and op.value != 0:
+    if any(op.interior) or (np.isfinite(op.value) and op.value != 0):
         return None
     widened = any(itertools.chain(op.low[-1:], op.high[-1:]))
     if op.value or widened:

@@ -14,6 +14,7 @@ from iree.compiler.dialects import func
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast
+from pyipu.dialect.linear import MatMul, PackedMatMul
 from pyipu.dialect.program import Parameter, Vertex
 from pyipu.dialect.reduction import Softmax
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor, mlir_type, tensor_of
@@ -42,25 +43,49 @@ class Storage(Pass):
     """What is stored: f16 or bf16."""
     scores: bool = False
     """Keep what a softmax reads whose result is returned: rounding can make the largest of such scores equal."""
+    rows: bool = False
+    """Keep what a single row of sums is computed of: it is short beside the weights, and all errors meet there."""
 
     def run(self, module: ir.Module, session: Session) -> None:
         if self.type not in TYPES:
             raise PipelineError(f"option 'type' of pass {self.NAME} takes {' or '.join(TYPES)}, not '{self.type}'")
         block = main_function(module).regions[0].blocks[0]
-        narrowing = _Narrowing(module, session.parameters, self.type, _kept(module, self.scores))
+        narrowing = _Narrowing(module, session.parameters, self.type, self._kept(module))
         for op in list(ipu_ops(block)):
             narrowing.visit(op)
         erase_unread_parameters(block)
 
+    def _kept(self, module: ir.Module) -> set[ir.Value]:
+        """What stays as wide as it is: the network's results and what becomes one by movement alone, or, with `scores`,
+        by a softmax; with `rows` what single rows are computed of; and partial sums.
+        """
+        block, bodies = main_function(module).regions[0].blocks[0], codelets(module)
+        found = set(block.operations[len(block.operations) - 1].operands)
+        for op in reversed(list(ipu_ops(block))):
+            if op.results[0] in found and (op.movement or (self.scores and _is_softmax(op, bodies))):
+                found.update(op.operands)
+        rows = _read_by_rows(block, bodies) if self.rows else set()
+        return found | rows | _partial_sums(block, bodies)
 
-def _kept(module: ir.Module, scores: bool) -> set[ir.Value]:
-    """The network's results, what becomes one by movement alone, or, with `scores`, by a softmax, and partial sums."""
-    block, bodies = main_function(module).regions[0].blocks[0], codelets(module)
-    found = set(block.operations[len(block.operations) - 1].operands)
+
+def _read_by_rows(block: ir.Block, bodies: Mapping[str, func.FuncOp]) -> set[ir.Value]:
+    """What sums of products read that have one number for each filter, and what becomes that by movement."""
+    found: set[ir.Value] = set()
     for op in reversed(list(ipu_ops(block))):
-        if op.results[0] in found and (op.movement or (scores and _is_softmax(op, bodies))):
+        if isinstance(op, Vertex):
+            found |= _row(op, bodies[op.codelet])
+        elif op.movement and op.results[0] in found:
             found.update(op.operands)
-    return found | _partial_sums(block, bodies)
+    return found
+
+
+def _row(vertex: Vertex, codelet: func.FuncOp) -> set[ir.Value]:
+    """The data of a vertex that computes a single row of sums."""
+    first = next(iter(ipu_ops(codelet.regions[0].blocks[0])), None)
+    if not isinstance(first, MatMul | PackedMatMul) or not isinstance(first.operands[0], ir.BlockArgument):
+        return set()
+    result = tensor_of(first.results[0])
+    return {vertex.operands[first.operands[0].arg_number]} if result.elements == result.shape[-1] else set()
 
 
 def _is_softmax(op: Op, bodies: dict[str, func.FuncOp]) -> bool:

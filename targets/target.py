@@ -85,7 +85,7 @@ def with_storage(stages: Sequence[Stage], storage: str | None) -> tuple[Stage, .
     return _behind_vertices(stages, Stage("storage", STORAGES[storage]))
 
 
-PRECISIONS = {"bf16": "ipu-storage{type=bf16 scores=true},ipu-pair"}
+PRECISIONS = {"bf16": "ipu-storage{type=bf16 scores=true rows=true},ipu-pair"}
 """What products may be multiplied in, and the passes that make vertices do it; sums are in f32."""
 
 

@@ -2,8 +2,8 @@
 
 The first dimension of `Sample.numbers` is that of the sample, the others are the tensor's: one where the numbers do not
 differ along it. Sums of many products are taken to be normal, and their terms to be independent, as in assumed density
-filtering (for networks: Gast and Roth, "Lightweight probabilistic deep networks", 2018). What is element-wise is computed
-of the numbers themselves. Knows nothing of MLIR.
+filtering (for networks: Gast and Roth, "Lightweight probabilistic deep networks", 2018). What is element-wise is
+computed of the numbers themselves. Knows nothing of MLIR.
 """
 
 from __future__ import annotations

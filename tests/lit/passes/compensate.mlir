@@ -1,0 +1,21 @@
+// RUN: pyipu-opt %s --split-input-file --pass-pipeline=ipu-compensate{rounded=bf16} --remarks 2>&1 | filecheck %s
+
+// What weights without values lose is not known.
+// CHECK: stays as it is: its weights have no known values
+// CHECK: "ipu.matmul"
+// CHECK-NOT: ipu.add
+func.func @main(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<8x8xf32>
+  %0 = "ipu.matmul"(%x, %w) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
+
+// -----
+
+// Products of two inputs have no weights.
+// CHECK: stays as it is: its weights have no known values
+// CHECK-NOT: ipu.add
+func.func @main(%x: tensor<4x8xf32>, %y: tensor<8x8xf32>) -> tensor<4x8xf32> {
+  %0 = "ipu.matmul"(%x, %y) : (tensor<4x8xf32>, tensor<8x8xf32>) -> tensor<4x8xf32>
+  return %0 : tensor<4x8xf32>
+}
