@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -34,7 +33,8 @@ def walk(block: ir.Block, parameters: Parameters) -> Iterator[tuple[Op, Operands
 
     Inputs of the network are taken to have mean 0 and variance 1. Ops may be given other operands meanwhile.
     """
-    found = {value: samples.standard(tensor_of(value).rank, i) for i, value in enumerate(block.arguments)}
+    numbers = [value for value in block.arguments if tensor_of(value).is_float]
+    found = {value: samples.standard(tensor_of(value).rank, i) for i, value in enumerate(numbers)}
     read = [(op, list(op.operands)) for op in ipu_ops(block)]
     last = {value: op for op, values in read for value in values}
     for seed, (op, values) in enumerate(read, len(found)):
@@ -153,13 +153,12 @@ def _joined(op: Concat, read: Sequence[Sample], seed: int) -> Sample:
 
 
 def _padded(op: Pad, read: Sequence[Sample], seed: int) -> Sample | None:
-    """A border of other numbers than zero is one that pooling ignores."""
-    if any(op.interior) or (np.isfinite(op.value) and op.value != 0):
+    """A border that is not finite is one that pooling ignores."""
+    if any((*op.interior, *op.low[-1:], *op.high[-1:])):
         return None
-    widened = any(itertools.chain(op.low[-1:], op.high[-1:]))
-    if op.value or widened:
-        return None if widened else read[0]
-    return samples.padded(read[0], op.low, tensor_of(op.operands[0]).shape, op.high)
+    if op.value == 0:
+        return samples.padded(read[0], op.low, tensor_of(op.operands[0]).shape, op.high)
+    return None if np.isfinite(op.value) else read[0]
 
 
 _RULES: Mapping[type[Op], Callable[[Any, Sequence[Sample], int], Sample | None]] = {
