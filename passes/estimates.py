@@ -125,11 +125,11 @@ def _sum(op: ReduceSum, read: Sequence[Sample], seed: int) -> Sample | None:
         return None
     count = math.prod(shape[axis] for axis in op.axes)
     total = samples.normal(count * read[0].mean, count * read[0].variance, seed)
-    return samples.reshaped(total, tensor_of(op.results[0]).shape)
+    return samples.reshaped(total, total.numbers.shape[1:], tensor_of(op.results[0]).shape)
 
 
 def _moved(op: Reshape | Broadcast, read: Sequence[Sample], seed: int) -> Sample | None:
-    return samples.reshaped(read[0], tensor_of(op.results[0]).shape)
+    return samples.reshaped(read[0], tensor_of(op.operands[0]).shape, tensor_of(op.results[0]).shape)
 
 
 def _transposed(op: Transpose, read: Sequence[Sample], seed: int) -> Sample:

@@ -21,6 +21,9 @@ from pyipu.parameters import Array
 COUNT = 64
 """Numbers of a sample. Which ones of two tensors come together is drawn, so many keep them from seeming related."""
 
+LONGEST = 2**16
+"""Elements of a tensor whose places may differ, too, as in an image that becomes one row."""
+
 QUANTILES = np.array([NormalDist().inv_cdf((i + 0.5) / COUNT) for i in range(COUNT)], np.float32)
 
 
@@ -85,16 +88,21 @@ def joined(samples: Sequence[Sample], sizes: Sequence[int], axis: int) -> Sample
     return Sample(np.concatenate(full, 1 + axis))
 
 
-def reshaped(sample: Sample, shape: Sequence[int]) -> Sample | None:
-    """In another shape of the tensor, where what the numbers differ along are whole trailing dimensions of it."""
-    numbers = sample.numbers
+def reshaped(sample: Sample, before: Sequence[int], after: Sequence[int]) -> Sample | None:
+    """In another shape of the tensor, where what the numbers differ along are whole trailing dimensions of it.
+
+    What is no larger than `LONGEST` is repeated in full where it must be; None stands for all else.
+    """
+    numbers, whole = sample.numbers, math.prod(before)
+    trailing = [math.prod(after[i:]) for i in range(len(after) + 1)]
+    if math.prod(numbers.shape[1:]) not in trailing and whole <= LONGEST:
+        numbers = np.broadcast_to(numbers, (numbers.shape[0], *before))
     block = math.prod(numbers.shape[1:])
-    trailing = [math.prod(shape[i:]) for i in range(len(shape) + 1)]
     if block not in trailing:
         return None
     # Dimensions of size one in front of the block are those that repeat it.
     first = max(i for i, size in enumerate(trailing) if size == block)
-    return Sample(numbers.reshape(numbers.shape[0], *(1,) * first, *shape[first:]))
+    return Sample(numbers.reshape(numbers.shape[0], *(1,) * first, *after[first:]))
 
 
 def padded(sample: Sample, low: Sequence[int], shape: Sequence[int], high: Sequence[int]) -> Sample:

@@ -53,18 +53,21 @@ def test_what_is_known_is_averaged_over_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "whole", "expected"),
+    ("numbers", "before", "after", "expected"),
     [
-        ((1, 1, 12), (5, 12), (1, 12)),
-        ((1, 12), (12, 1, 1), (12, 1, 1)),
-        ((1, 1, 12), (7, 3, 4), (1, 3, 4)),
-        ((1, 3, 4), (7, 12), (1, 12)),
-        ((1, 1), (5, 6), (1, 1)),
-        ((1, 12), (6, 8), None),
+        ((1, 1, 12), (1, 5, 12), (5, 12), (1, 12)),
+        ((1, 12), (1, 12), (12, 1, 1), (12, 1, 1)),
+        ((1, 1, 12), (1, 7, 12), (7, 3, 4), (1, 3, 4)),
+        ((1, 3, 4), (7, 3, 4), (7, 12), (1, 12)),
+        ((1, 1), (6, 5), (5, 6), (1, 1)),
+        ((1, 1, 12), (7, 7, 12), (1, 588), (1, 588)),
+        ((1, 12), (8000, 12), (12000, 8), None),
     ],
 )
-def test_reshaping(numbers: tuple[int, ...], whole: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
-    assert shape(samples.reshaped(Sample(np.zeros((1, *numbers))), whole)) == expected
+def test_reshaping(
+    numbers: tuple[int, ...], before: tuple[int, ...], after: tuple[int, ...], expected: tuple[int, ...] | None
+) -> None:
+    assert shape(samples.reshaped(Sample(np.zeros((1, *numbers))), before, after)) == expected
 
 
 def test_joining_repeats_what_does_not_differ() -> None:
