@@ -40,8 +40,8 @@ from pyipu.targets.target import STORAGE_FREE, Target, with_precision
 from pyipu.targets.tiles import Tiling
 from pyipu.tuning import Tuner, check_tunable
 
-ROUNDED = ("f16", "bf16")
-"""What weights are rounded to, element by element."""
+ROUNDED = ("bf16",)
+"""What weights are rounded to so coarsely that biases make up for it."""
 
 LARGEST_TILES = 4
 """Of fast convolutions, in pixels along each side."""
