@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from iree.compiler import ir
 
 from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Constant, Parameter
 from pyipu.dialect.types import Tensor, tensor_of
-from pyipu.parameters import Parameters
+from pyipu.parameters import Array, Parameters
 
 CONSTANT_ELEMENTS = 16
 """Up to so many elements a known tensor stands in the IR; larger ones live in the parameter archive."""
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How the elements of a known tensor come from those of others: by an op, as numpy evaluates it."""
+
+    parameters: Parameters
+    kind: type[Op]
+    operands: tuple[str | Array, ...]
+    """Keys of parameters, and tensors that stand in the IR or have no elements."""
+    attributes: Mapping[str, Any]
+
+    def __call__(self) -> Array:
+        arrays = [self.parameters[one] if isinstance(one, str) else one for one in self.operands]
+        return np.asarray(self.kind.evaluate(*arrays, **self.attributes))
 
 
 def is_known(value: ir.Value) -> bool:
@@ -58,7 +77,7 @@ def fold(op: Op, parameters: Parameters) -> ir.Value | None:
         return None
     with ir.InsertionPoint(op.operation):
         if tensor.elements <= CONSTANT_ELEMENTS:
-            return Constant.create(value=_compute(op, parameters), location=op.location).result
+            return Constant.create(value=_derivation(op, parameters)(), location=op.location).result
         return _derive(op, tensor, parameters)
 
 
@@ -74,32 +93,21 @@ def _available(op: Op, parameters: Parameters) -> bool:
 
 
 def _derive(op: Op, tensor: Tensor, parameters: Parameters) -> ir.Value:
-    evaluate, attributes = type(op).evaluate, op.values
-    operands = [_source(value, parameters) for value in op.operands]
     key = parameters.unique(_name(op))
-
-    def compute() -> np.ndarray:
-        return np.asarray(evaluate(*(get() for get in operands), **attributes))
-
-    parameters.derive(key, tensor.shape, tensor.numpy_dtype, compute)
+    parameters.derive(key, tensor.shape, tensor.numpy_dtype, _derivation(op, parameters))
     return Parameter.create(key=key, results=[tensor], location=op.location).result
 
 
-def _compute(op: Op, parameters: Parameters) -> np.ndarray:
-    arrays = [_source(value, parameters)() for value in op.operands]
-    return np.asarray(type(op).evaluate(*arrays, **op.values))
+def _derivation(op: Op, parameters: Parameters) -> Derivation:
+    return Derivation(parameters, type(op), tuple(map(_source, op.operands)), op.values)
 
 
-def _source(value: ir.Value, parameters: Parameters):  # type: ignore[no-untyped-def]
-    """A function that returns the elements of a value that is known, or has none."""
+def _source(value: ir.Value) -> str | Array:
+    """The key of a parameter, or the elements themselves where they are known now or there are none."""
     tensor, owner = tensor_of(value), value.owner
     if tensor.elements == 0:
-        return lambda: np.empty(tensor.shape, tensor.numpy_dtype)
-    if isinstance(owner, Constant):
-        array = owner.value
-        return lambda: array
-    key = owner.key
-    return lambda: parameters[key]
+        return np.empty(tensor.shape, tensor.numpy_dtype)
+    return owner.value if isinstance(owner, Constant) else owner.key
 
 
 def _name(op: Op) -> str:

@@ -32,22 +32,25 @@ class Compiled:
         return replace(self, code=code, plan=replace(self.plan, memory=memory))
 
 
-def once(key: str, make: Callable[[], Compiled]) -> Compiled:
-    """What is in the cache folder under a key, which names all that it depends on; else it is made, and put there."""
-    found = _kept(key)
-    if found is None:
-        found = make()
-        keep(_FOLDER, f"{key}.zip", _packed(found))
-    return found
+def kept(key: str) -> Compiled | None:
+    """What is in the cache folder under a key, which names all that it depends on.
 
-
-def _kept(key: str) -> Compiled | None:
-    """None when nothing was kept, or when the file is damaged."""
+    None when nothing was kept, or when the file is damaged.
+    """
     content = read_kept(_FOLDER, f"{key}.zip")
     try:
         return _unpacked(content) if content is not None else None
     except (zipfile.BadZipFile, KeyError, ValueError, Error):
         return None
+
+
+def once(key: str, make: Callable[[], Compiled]) -> Compiled:
+    """What is in the cache folder under a key; else it is made, and put there."""
+    found = kept(key)
+    if found is None:
+        found = make()
+        keep(_FOLDER, f"{key}.zip", _packed(found))
+    return found
 
 
 def _packed(compiled: Compiled) -> bytes:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 from iree.compiler import ir
 
@@ -15,24 +16,26 @@ from pyipu import settings
 from pyipu.budget import Budget, Search, best_within, parse_budget
 from pyipu.cache import digest, sources
 from pyipu.certificate import memory_plan
-from pyipu.compiled import Compiled, once
+from pyipu.compiled import Compiled, kept, once
 from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.dialect.tiles import Tiles
 from pyipu.engine import Executable
 from pyipu.errors import Error
+from pyipu.graphs import Graph, Planned, graphs_of
 from pyipu.importer import Imported, import_model
-from pyipu.importer.model import ModelSource
+from pyipu.importer.model import Model, ModelSource, read
 from pyipu.learned import Knowledge, tune_path
 from pyipu.observers import Observer, Observers, dumper
 from pyipu.parameters import Parameters
 from pyipu.passes.allocate import steps
-from pyipu.passes.functions import copy_of, main_function
-from pyipu.passes.manager import PassManager, Pipeline
+from pyipu.passes.functions import main_function
+from pyipu.passes.manager import Pipeline
 from pyipu.passes.session import Remark, Session
 from pyipu.passes.verifier import all_ops
 from pyipu.plan import Plan
 from pyipu.progress import progress
+from pyipu.recipes import Recipes
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
@@ -84,8 +87,8 @@ def compile(
             faster, is kept in the tune file, and used by later compilations with as many threads.
         tune_file: what was found out; by default `tune.json` in the cache folder. It may come from another machine, and
             says something where code for the same processor is made.
-        cache: take plan and machine code from the cache folder (see docs/settings.md) if an equal graph was compiled
-            before; weights are always read from the model.
+        cache: take plan and machine code from the cache folder (see docs/settings.md) if the model, or an equal graph,
+            was compiled before; weights are always read from the model.
 
     Raises:
         pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
@@ -94,27 +97,80 @@ def compile(
             see `pyipu.errors` for the kinds.
     """
     chosen = get(target) if isinstance(target, str) else target
+    options = {
+        "shapes": shapes,
+        "storage": storage,
+        "precision": precision,
+        "winograd": winograd,
+        "memory_budget": memory_budget,
+    }
     with progress("compiling") as bar:
         bar.stage("import")
-        prepared = prepare(
-            model,
-            chosen,
-            shapes=shapes,
-            storage=storage,
-            precision=precision,
-            winograd=winograd,
-            memory_budget=memory_budget,
-            observe=lambda name, module: bar.stage(name),
-        )
-        # What is dumped comes from the passes, so they have to run.
-        key = prepared.key(allow_over_budget) if cache and settings.dump_folder() is None else None
-        known = Knowledge.read(tune_path(tune_file, cache, tune), prepared.device, threads)
-        compilation = _Compilation(prepared, known, allow_over_budget, cache, bar.stage)
-        if tune is not None:
-            compilation = compilation.tuned(tune)
+        tuning = _Tuning(tune, tune_path(tune_file, cache, tune), threads)
+        request = _Request(read(model), chosen, options, allow_over_budget, cache, tuning, bar.stage)
+        compiled, parameters = request.again() or request.anew()
+    return Executable(compiled.code, parameters, replace(compiled.plan, threads=threads), chosen, threads)
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    seconds: float | None
+    path: Path | None
+    threads: int | None
+
+    def knowledge(self, device: str) -> Knowledge:
+        return Knowledge.read(self.path, device, self.threads)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What `compile` was asked for; `options` are those of `prepare`."""
+
+    model: Model
+    target: Target
+    options: Mapping[str, Any]
+    allow_over_budget: bool
+    cache: bool
+    tuning: _Tuning
+    say: Callable[[str], None]
+
+    def again(self) -> tuple[Compiled, Parameters] | None:
+        """What was kept for exactly this model, without any passes; None if nothing was, or tiles are searched."""
+        recipe = self._recipes.find() if self._keeps and self.tuning.seconds is None else None
+        if recipe is None or recipe.device != device_attribute(self.target):
+            return None
+        tilings = self.tuning.knowledge(recipe.device).tilings
+        compiled = kept(digest(recipe.program, tilings))
+        if compiled is None:
+            return None
+        parameters = recipe.parameters(self.model)
+        parameters.keep(compiled.parameters)
+        return compiled, parameters
+
+    def anew(self) -> tuple[Compiled, Parameters]:
+        """By running the passes, and what follows them unless an equal graph was compiled before."""
+        prepared = prepare(self.model, self.target, **self.options, observe=lambda name, module: self.say(name))
+        key = prepared.key(self.allow_over_budget) if self._keeps else None
+        known = self.tuning.knowledge(prepared.device)
+        compilation = _Compilation(prepared, known, self.allow_over_budget, self.cache, self.say)
+        if self.tuning.seconds is not None:
+            compilation = compilation.tuned(self.tuning.seconds)
         compiled = once(digest(key, compilation.known.tilings), compilation.make) if key else compilation.make()
-    prepared.parameters.keep(compiled.parameters)
-    return Executable(compiled.code, prepared.parameters, replace(compiled.plan, threads=threads), chosen, threads)
+        prepared.parameters.keep(compiled.parameters)
+        # What tuned it has run it, and forgot meanwhile what its weights are computed from.
+        if key and self.tuning.seconds is None:
+            self._recipes.keep(key, prepared.device, prepared.parameters)
+        return compiled, prepared.parameters
+
+    @property
+    def _keeps(self) -> bool:
+        """What is dumped comes from the passes, so they have to run."""
+        return self.cache and settings.dump_folder() is None
+
+    @property
+    def _recipes(self) -> Recipes:
+        decisive = {**self.options, "target": self.target, "allow_over_budget": self.allow_over_budget}
+        return Recipes(self.model, decisive)
 
 
 @dataclass(frozen=True)
@@ -220,7 +276,7 @@ def lower(
 
 
 def prepare(
-    model: ModelSource,
+    model: ModelSource | Model,
     target: Target,
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
@@ -249,7 +305,7 @@ def prepare(
         see("import", imported.module)
         if precision is not None:
             target.check_precision(precision, device.result())
-        graphs = _graphs(imported.module, pipelines, tiles, budget, session, see)
+        graphs = graphs_of(imported.module, pipelines, tiles, budget, session, see)
         return Prepared(imported, target, storage, precision, budget, device.result(), graphs, session.parameters)
 
 
@@ -265,7 +321,7 @@ class Prepared:
     """Bytes, or "min"."""
     device: str
     """IREE's attribute for the target's device."""
-    graphs: Sequence[_Graph]
+    graphs: Sequence[Graph]
     """Ways to compute it; the first that fits the budget is taken."""
     parameters: Parameters
 
@@ -304,7 +360,7 @@ class Prepared:
             poison, together = settings.poison(), target.codelets_together
             return emit_module(module, self.device, names, poison, self.tiles, together, tilings)
 
-    def _planned(self, allow_over_budget: bool) -> _Planned:
+    def _planned(self, allow_over_budget: bool) -> Planned:
         if self.budget is None:
             return self.graphs[0].plan()
         return best_within((Search(graph.attempt) for graph in self.graphs), self.budget, allow_over_budget)
@@ -314,85 +370,6 @@ def _checked(winograd: int) -> int:
     if winograd not in (0, *POINTS):
         raise Error(f"winograd={winograd!r} is no size of tiles; choose one of 0, {', '.join(map(str, POINTS))}")
     return winograd
-
-
-def _run(
-    pipelines: Sequence[Pipeline], module: ir.Module, session: Session, observe: Observer
-) -> list[tuple[str, float]]:
-    """Runs pipelines one after the other and returns the milliseconds of each pass."""
-    manager = PassManager(Pipeline(tuple(one for pipeline in pipelines for one in pipeline.passes)), observe=observe)
-    manager.run(module, session)
-    return manager.milliseconds
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """A program whose memory is planned; all in bytes."""
-
-    module: ir.Module
-    arena_bytes: int
-    expected_bytes: int
-    remarks: Sequence[Remark]
-    milliseconds: Sequence[tuple[str, float]]
-
-
-def _graphs(
-    module: ir.Module,
-    pipelines: Sequence[Pipeline],
-    tiles: int,
-    budget: Budget | None,
-    session: Session,
-    observe: Observer,
-) -> list[_Graph]:
-    """The model with fast convolutions in tiles of that size; with a budget, which they may not fit, also without."""
-    if budget is None:
-        return [_graph(module, pipelines, tiles, session, observe)]
-    sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in pipelines) else [0]
-    copies = [(copy_of(module), size) for size in sizes]
-    return [_graph(copied, pipelines, size, session, observe) for copied, size in copies]
-
-
-def _graph(module: ir.Module, pipelines: Sequence[Pipeline], tiles: int, session: Session, observe: Observer) -> _Graph:
-    """Runs what comes before the passes that take a peak."""
-    chosen = [pipeline.having(largest=tiles) for pipeline in pipelines]
-    before = list(itertools.takewhile(lambda pipeline: not pipeline.takes("peak"), chosen))
-    own = Session(session.parameters)
-    milliseconds = _run(before, module, own, observe)
-    return _Graph(module, chosen[len(before) :], own, milliseconds, observe)
-
-
-@dataclass(frozen=True)
-class _Graph:
-    """A module whose memory can be planned: the passes that take a peak get another one each time."""
-
-    module: ir.Module
-    pipelines: Sequence[Pipeline]
-    session: Session
-    milliseconds: Sequence[tuple[str, float]]
-    observe: Observer
-
-    @property
-    def text(self) -> str:
-        """The graph, with the locations by which buffers are called."""
-        return str(self.module.operation.get_asm(enable_debug_info=True))
-
-    def attempt(self, peak: int) -> _Planned:
-        return self._planned(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
-
-    def plan(self) -> _Planned:
-        return self._planned(self.module, self.pipelines)
-
-    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> _Planned:
-        session = Session(self.session.parameters)
-        milliseconds = [*self.milliseconds, *_run(pipelines, module, session, self.observe)]
-        arena, remarks = _figure(module, "arena"), [*self.session.remarks, *session.remarks]
-        return _Planned(module, arena, _figure(module, "expected", arena), remarks, milliseconds)
-
-
-def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:
-    """Bytes that a pass noted on the main function."""
-    attributes = main_function(module).attributes
-    return ir.IntegerAttr(attributes[f"ipu.{name}_bytes"]).value if f"ipu.{name}_bytes" in attributes else otherwise
 
 
 def vertices(module: ir.Module) -> list[Execute]:

@@ -97,6 +97,14 @@ class Parameters(Mapping[str, Array]):
         """Whether the value is known or can be computed; false for what was only declared."""
         return name in self._arrays or self._parameters[name].compute is not None
 
+    def computation(self, name: str) -> Callable[[], Array] | None:
+        """What returns the value of a parameter, also of one that was dropped; None for one that came with its value.
+
+        Raises:
+            KeyError: there is no such parameter.
+        """
+        return (self._dropped if name in self._dropped else self._parameters)[name].compute
+
     def unique(self, name: str) -> str:
         """`name` itself, or with a number behind it, such that no parameter is called so yet."""
         candidate, number = name, 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, EncodeError
 from onnx import external_data_helper, numpy_helper
 
 from pyipu.errors import ModelError, UnsupportedError
@@ -26,6 +27,8 @@ class Model:
 
     proto: onnx.ModelProto
     folder: Path | None
+    content: str | None = None
+    """The SHA-256 of the file, as hexadecimal digits; None when the model was never one."""
 
     @property
     def opsets(self) -> dict[str, int]:
@@ -42,6 +45,34 @@ class Model:
         for sparse in self.proto.graph.sparse_initializer:
             raise UnsupportedError(f"initializer '{sparse.values.name}' is sparse; store it as a dense tensor")
         return {tensor.name: self._array(tensor) for tensor in self.proto.graph.initializer}
+
+    def fingerprint(self) -> str:
+        """SHA-256, as hexadecimal digits, of all that the model consists of, with the tensors in other files.
+
+        Raises:
+            ModelError: it is too large for protobuf, or a tensor in another file cannot be read.
+        """
+        digest = hashlib.sha256((self.content or self._content()).encode())
+        for tensor in filter(external_data_helper.uses_external_data, self.proto.graph.initializer):
+            digest.update(np.ascontiguousarray(self._array(tensor)).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
+
+    def _content(self) -> str:
+        try:
+            return hashlib.sha256(self.proto.SerializeToString(deterministic=True)).hexdigest()
+        except (EncodeError, ValueError) as error:
+            raise ModelError(f"the model cannot be written as a file: {first_line(error)}") from error
+
+    def stored(self, names: Collection[str]) -> dict[str, np.ndarray]:
+        """Those of some tensors that the model holds as initializers, or in nodes `Constant` whose outputs they are.
+
+        Raises:
+            ModelError: a tensor is damaged, or the file that it lies in is missing.
+        """
+        constants = [node for node in self.proto.graph.node if node.op_type == "Constant" and node.output[0] in names]
+        tensors = {node.output[0]: one.t for node in constants for one in node.attribute if one.name == "value"}
+        tensors |= {tensor.name: tensor for tensor in self.proto.graph.initializer if tensor.name in names}
+        return {name: self._array(tensor) for name, tensor in tensors.items()}
 
     def _array(self, tensor: onnx.TensorProto) -> np.ndarray:
         element_type(tensor.data_type, f"initializer '{tensor.name}'")
@@ -72,22 +103,24 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def read(source: ModelSource) -> Model:
-    """Reads and decodes a model without checking it.
+def read(source: ModelSource | Model) -> Model:
+    """Reads and decodes a model without checking it; one that was read stays as it is.
 
     Raises:
         ModelError: the file is missing, empty or no ONNX model.
     """
+    if isinstance(source, Model):
+        return source
     if isinstance(source, onnx.ModelProto):
         return Model(source, None)
     if isinstance(source, bytes):
-        return Model(_decode(source, "the model"), None)
+        return Model(_decode(source, "the model"), None, hashlib.sha256(source).hexdigest())
     path = Path(source)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise ModelError(f"the model {path} cannot be read: {error.strerror or first_line(error)}") from error
-    return Model(_decode(content, str(path)), path.parent)
+    return Model(_decode(content, str(path)), path.parent, hashlib.sha256(content).hexdigest())
 
 
 def _decode(content: bytes, what: str) -> onnx.ModelProto:

@@ -33,12 +33,12 @@ class Imported:
 
 
 def import_model(
-    source: ModelSource, context: ir.Context, parameters: Parameters, shapes: Shapes | None = None
+    source: ModelSource | Model, context: ir.Context, parameters: Parameters, shapes: Shapes | None = None
 ) -> Imported:
     """Reads an ONNX model and builds its graph of `ipu` operations.
 
     Args:
-        source: a path, the content of a file, or a loaded model.
+        source: a path, the content of a file, a loaded model, or one that was read.
         context: where the module is built, as `pyipu.dialect.context()` makes it.
         parameters: receives the model's large known tensors.
         shapes: the shape of each input whose dimensions the model leaves open.
