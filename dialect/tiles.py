@@ -25,6 +25,10 @@ class Tiles:
         """The choices for a device, which is as IREE describes it."""
         return self
 
+    def for_threads(self, threads: int) -> Tiles:
+        """The choices for a device that works in so many threads."""
+        return self
+
     def noting(self, note: Callable[[Any], None]) -> Tiles:
         """The same choices, each of which `note` is told; those that are left to IREE it is not."""
         return self

@@ -36,6 +36,7 @@ from pyipu.passes.verifier import all_ops
 from pyipu.plan import Plan
 from pyipu.progress import progress
 from pyipu.recipes import Recipes
+from pyipu.runtime import thread_count
 from pyipu.targets import get
 from pyipu.targets.codegen import compile_stream, device_attribute
 from pyipu.targets.stream import emit_module
@@ -71,7 +72,9 @@ def compile(
         model: a path, the bytes of a file, or an `onnx.ModelProto`.
         target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
         shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
-        threads: how many the executable uses on a CPU; all that this process may use by default.
+        threads: how many the executable uses on a CPU, and shares out the work for; by default as many as there are
+            processors that this process may use. Another number when it is loaded gives the same results, but
+            perhaps less balanced work, so give the number of the machine that it will run on.
         memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
             taken. `"min"` gives the smallest arena there is.
         allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.
@@ -91,6 +94,7 @@ def compile(
             was compiled before; weights are always read from the model.
 
     Raises:
+        pyipu.InputError: `threads` is not positive.
         pyipu.MemoryBudgetError: nothing fits the budget; names the smallest budget that something does.
         pyipu.TuningError: code for the target cannot be timed on this machine, or the tune file is damaged.
         pyipu.Error: the model is broken, needs what pyipu does not have, or does not fit `shapes` or the target;
@@ -103,10 +107,11 @@ def compile(
         "precision": precision,
         "winograd": winograd,
         "memory_budget": memory_budget,
+        "threads": thread_count(threads),
     }
     with progress("compiling") as bar:
         bar.stage("import")
-        tuning = _Tuning(tune, tune_path(tune_file, cache, tune), threads)
+        tuning = _Tuning(tune, tune_path(tune_file, cache, tune), thread_count(threads))
         request = _Request(read(model), chosen, options, allow_over_budget, cache, tuning, bar.stage)
         compiled, parameters = request.again() or request.anew()
     return Executable(compiled.code, parameters, replace(compiled.plan, threads=threads), chosen, threads)
@@ -116,7 +121,7 @@ def compile(
 class _Tuning:
     seconds: float | None
     path: Path | None
-    threads: int | None
+    threads: int
 
     def knowledge(self, device: str) -> Knowledge:
         return Knowledge.read(self.path, device, self.threads)
@@ -250,6 +255,7 @@ def lower(
     target: Target,
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    threads: int | None = None,
     memory_budget: Budget | None = None,
     allow_over_budget: bool = False,
     storage: str | None = None,
@@ -266,6 +272,7 @@ def lower(
         model,
         target,
         shapes=shapes,
+        threads=threads,
         storage=storage,
         precision=precision,
         winograd=winograd,
@@ -280,6 +287,7 @@ def prepare(
     target: Target,
     *,
     shapes: Mapping[str, Sequence[int]] | None = None,
+    threads: int | None = None,
     storage: str | None = None,
     precision: str | None = None,
     winograd: int = LARGEST_TILES,
@@ -306,7 +314,9 @@ def prepare(
         if precision is not None:
             target.check_precision(precision, device.result())
         graphs = graphs_of(imported.module, pipelines, tiles, budget, session, see)
-        return Prepared(imported, target, storage, precision, budget, device.result(), graphs, session.parameters)
+        shared = target.tiles_on(device.result(), thread_count(threads))
+        own = session.parameters
+        return Prepared(imported, target, storage, precision, budget, device.result(), shared, graphs, own)
 
 
 @dataclass(frozen=True)
@@ -321,6 +331,8 @@ class Prepared:
     """Bytes, or "min"."""
     device: str
     """IREE's attribute for the target's device."""
+    tiles: Tiles
+    """How codelets are tiled."""
     graphs: Sequence[Graph]
     """Ways to compute it; the first that fits the budget is taken."""
     parameters: Parameters
@@ -330,7 +342,8 @@ class Prepared:
         graphs = [part for graph in self.graphs for part in (graph.text, *graph.pipelines)]
         tensors = [*self.imported.inputs, None, *self.imported.outputs]
         options = (self.target, self.storage, self.precision, self.budget, allow_over_budget, settings.poison())
-        return digest(sources(), self.device, *tensors, *options, *graphs)
+        tiles = replace(self.tiles, features=frozenset())  # these follow from the device, and have no order
+        return digest(sources(), self.device, tiles, *tensors, *options, *graphs)
 
     def lowered(self, allow_over_budget: bool = False, tilings: Mapping[str, Tiling] | None = None) -> Lowered:
         """Plans the memory and emits the program, in tiles that are known; the modules are others afterwards."""
@@ -347,11 +360,6 @@ class Prepared:
             self.precision,
             planned.milliseconds,
         )
-
-    @property
-    def tiles(self) -> Tiles:
-        """How the target tiles codelets for its device."""
-        return self.target.tiles_on(self.device)
 
     def emitted(self, module: ir.Module, tilings: Mapping[str, Tiling] | None = None) -> str:
         """The text for IREE of a planned module; `tilings` are those of some codelets, by their keys."""

@@ -50,7 +50,7 @@ class Executable:
         self._parameters = parameters
         self._plan = plan
         self._target = target
-        self._threads = _thread_count(threads, plan)
+        self._threads = runtime.thread_count(plan.threads if threads is None else threads)
         self._positions = {description.name: index for index, description in enumerate(plan.inputs)}
         self._session: runtime.Session | None = None
         self._lock = threading.Lock()
@@ -289,15 +289,6 @@ def _check_target(array: Array, expected: TensorDescription) -> None:
 
 def _described(value: object) -> str:
     return f"{value.dtype.name}{list(value.shape)}" if isinstance(value, np.ndarray) else type(value).__name__
-
-
-def _thread_count(threads: int | None, plan: Plan) -> int:
-    chosen = plan.threads if threads is None else threads
-    if chosen is None:
-        return runtime.available_threads()
-    if chosen < 1:
-        raise InputError(f"threads must be 1 or more, got {chosen}")
-    return chosen
 
 
 def _quoted(names: Iterable[str]) -> str:

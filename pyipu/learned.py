@@ -12,7 +12,6 @@ from typing import Any
 
 from pyipu import settings
 from pyipu.errors import TuningError
-from pyipu.runtime import available_threads
 from pyipu.targets.tiles import Tiling
 
 _FORMAT, _DEFAULT = 1, "tune.json"
@@ -103,14 +102,14 @@ class Knowledge:
     findings: Findings
 
     @classmethod
-    def read(cls, path: Path | None, device: str, threads: int | None) -> Knowledge:
-        """Without a path nothing is known; by default threads are all that this process may use.
+    def read(cls, path: Path | None, device: str, threads: int) -> Knowledge:
+        """Without a path nothing is known.
 
         Raises:
             TuningError: the file cannot be read, or is damaged.
         """
-        file, count = TuneFile(path) if path else None, threads or available_threads()
-        return cls(file, device, count, file.findings(device, count) if file else {})
+        file = TuneFile(path) if path else None
+        return cls(file, device, threads, file.findings(device, threads) if file else {})
 
     @property
     def tilings(self) -> dict[str, Tiling]:

@@ -19,7 +19,7 @@ from iree.runtime.dtypes import map_dtype_to_hal_element_type
 from numpy.typing import NDArray
 
 from pyipu.arrays import ALIGNMENT, address
-from pyipu.errors import Error, ExecutionError, TargetError
+from pyipu.errors import Error, ExecutionError, InputError, TargetError
 from pyipu.parameters import Parameters
 from pyipu.plan import Plan, TensorDescription
 
@@ -37,6 +37,19 @@ _IMPORTED_KINDS = "biuf"
 def available_threads() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def thread_count(threads: int | None) -> int:
+    """A number of threads that was asked for; by default as many as there are processors that this process may use.
+
+    Raises:
+        InputError: it is not positive.
+    """
+    if threads is None:
+        return available_threads()
+    if threads < 1:
+        raise InputError(f"threads must be 1 or more, got {threads}")
+    return threads
 
 
 @functools.cache

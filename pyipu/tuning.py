@@ -168,7 +168,8 @@ class Tuner:
 
     def _candidates(self) -> list[_Candidate]:
         work = _multiply_adds(self.module)
-        plain = emit_functions(self.module, self.program, self.executable.target.tiles_on(self.device), None)
+        tiles = self.executable.target.tiles_on(self.device, self.executable.threads)
+        plain = emit_functions(self.module, self.program, tiles, None)
         return [_Candidate(one, one.nest, work[one.name]) for one in plain if one.nest and one.key not in self.known]
 
     @property

@@ -151,10 +151,13 @@ class Target:
         chosen = tuple(replace(option, value=values.get(option.name, option.value)) for option in self.options)
         return replace(self, options=chosen)
 
-    def tiles_on(self, device: str) -> Tiles:
-        """The tiles for a device, with what its processor has of `features`; `device` is IREE's description of it."""
+    def tiles_on(self, device: str, threads: int) -> Tiles:
+        """The tiles for so many threads of a device, with what its processor has of `features`.
+
+        `device` is IREE's description of it.
+        """
         features = frozenset(one for one in self.features if _has(device, one))
-        return replace(self.tiles.described(device), features=features)
+        return replace(self.tiles.described(device).for_threads(threads), features=features)
 
     def check_precision(self, precision: str, device: str) -> None:
         """Whether products can be multiplied so; `device` is IREE's description of what is compiled for.

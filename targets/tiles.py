@@ -107,6 +107,9 @@ class Processor(Tiles):
     def noting(self, note: Note) -> Processor:
         return replace(self, note=note)
 
+    def for_threads(self, threads: int) -> Processor:
+        return replace(self, threads=threads)
+
     def described(self, device: str) -> Processor:
         return replace(self, registers=registers_of(device))
 

@@ -9,7 +9,8 @@ import onnx
 import pytest
 
 import pyipu
-from pyipu import cache, compiler, recipes
+from pyipu import cache, compiler, recipes, runtime
+from pyipu.errors import InputError
 
 X = np.arange(8, dtype=np.float32).reshape(2, 4)
 
@@ -62,8 +63,33 @@ def test_weights_are_those_of_the_model(emitted: list[str]) -> None:
 
 
 def test_threads_are_those_of_the_call(emitted: list[str]) -> None:
-    assert [pyipu.compile(model(2.0), threads=threads).threads for threads in (1, 2)] == [1, 2]
+    assert [pyipu.compile(model(2.0), threads=threads).threads for threads in (1, 2, 1)] == [1, 2, 1]
+    assert len(emitted) == 2
+
+
+def test_threads_that_share_no_work_are_the_same_program(emitted: list[str]) -> None:
+    for threads in (1, 2):
+        pyipu.compile(model(2.0), "null", threads=threads)
     assert len(emitted) == 1
+
+
+def test_work_is_shared_out_for_the_processors_that_there_are(
+    emitted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyipu.compile(convolution(2.0), threads=7)
+    monkeypatch.setattr(runtime, "available_threads", lambda: 7)
+    pyipu.compile(convolution(2.0))
+    assert len(emitted) == 1
+    pyipu.compile(convolution(2.0), threads=2)
+    assert len(emitted) == 2
+    assert emitted[0] != emitted[1]
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_are_refused_before_anything_is_done(threads: int, emitted: list[str]) -> None:
+    with pytest.raises(InputError, match=f"threads must be 1 or more, got {threads}"):
+        pyipu.compile(model(2.0), threads=threads)
+    assert not emitted
 
 
 @pytest.mark.parametrize(

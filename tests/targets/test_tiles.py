@@ -150,6 +150,18 @@ def test_tiles_of_few_rows_are_shared_out_once() -> None:
     assert [Processor().tiles_together(rows, 14) for rows in (1, 2, 4)] == [7, 7, 7]
 
 
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 8, 16])
+def test_every_thread_gets_about_four_workgroups(threads: int) -> None:
+    found: list[TiledNest] = []
+    targets.get("cpu").tiles.for_threads(threads).noting(found.append).packed_matmul(
+        Tensor((48, 56, 4, 32), "f32"), 2, 64
+    )
+    shares = zip(found[0].extents, found[0].tiling.distribution, strict=True)
+    count = math.prod(size // share for size, share in shares if share)
+    assert 3 * threads <= count <= 5 * threads
+    assert imbalance(count, threads) == 1
+
+
 def test_a_product_with_one_row_reads_its_weights_in_order() -> None:
     assert tiles(Processor().packed_matmul(Tensor((128, 32), "f32"), 0, 4096)) == ([16, 0, 0], [1, 32, 0], [0, 0, 1])
 
