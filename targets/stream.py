@@ -15,6 +15,7 @@ from pyipu.dialect.types import Tensor, tensor_of
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets
 from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, distance
+from pyipu.targets.command_buffers import Wave, command_buffers
 from pyipu.targets.executable import Function, emit_executable, emit_function
 from pyipu.targets.program import CONSTANT, EXTERNAL, Program, Resource, Step, function_of
 from pyipu.targets.tiles import Tiling
@@ -113,9 +114,9 @@ def _main(program: Program, poison: bool, name: str = "main") -> str:
     passed = [] if program.is_trial else [f"%arg{i}: {views}" for i in range(len(program.arguments))]
     arguments = ", ".join(passed)
     results = ", ".join([views] * len(program.returned))
-    commands = list(_poison(program, resources)) if poison else []
-    commands += [_filled(value, resources[value]) for value in program.arguments if program.is_trial]
-    commands += [line for wave in _waves(program) for line in _side_by_side(wave, program, resources)]
+    waves = [[command] for command in _poison(program, resources)] if poison else []
+    waves += [[_filled(value, resources[value])] for value in program.arguments if program.is_trial]
+    waves += [[command for op in wave for command in _commands(op, program, resources)] for wave in _waves(program)]
     lines = [
         *_imports(program),
         *(
@@ -123,7 +124,7 @@ def _main(program: Program, poison: bool, name: str = "main") -> str:
             for i, op in enumerate(program.parameters)
         ),
         *_allocations(program, resources),
-        *_execution(program, resources, commands),
+        *_execution(program, resources, waves),
         *_exports(program, resources),
     ]
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
@@ -204,12 +205,15 @@ def _allocations(program: Program, resources: dict[ir.Value, Resource]) -> Itera
     yield f"%ready = stream.timepoint.join max({timepoints}) => !stream.timepoint"
 
 
-def _execution(program: Program, resources: dict[ir.Value, Resource], commands: Sequence[str]) -> Iterator[str]:
+def _execution(program: Program, resources: dict[ir.Value, Resource], waves: Sequence[Wave]) -> Iterator[str]:
     captured = [*resources.values(), program.arena] if program.arena_bytes else list(resources.values())
     listed = ", ".join(f"{r.outer} as {r.inner}: {r.lifetime}{{%n{r.size}}}" for r in captured)
-    yield f"%done = stream.cmd.execute {_ON} await(%ready) => with({listed}) {{"
-    yield from commands
-    yield "} => !stream.timepoint"
+    parts = command_buffers(waves) or [[]]
+    times = ["%ready", *(f"%done{i}" for i in range(1, len(parts))), "%done"]
+    for part, before, after in zip(parts, times, times[1:], strict=False):
+        yield f"{after} = stream.cmd.execute {_ON} await({before}) => with({listed}) {{"
+        yield from (command for wave in part for command in _side_by_side(wave))
+        yield "} => !stream.timepoint"
 
 
 def _poison(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:
@@ -226,9 +230,8 @@ def _waves(program: Program) -> list[list[Step]]:
     return [waves[number] for number in sorted(waves)]
 
 
-def _side_by_side(wave: Sequence[Step], program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
-    commands = [command for op in wave for command in _commands(op, program, resources)]
-    return ["stream.cmd.concurrent {", *commands, "}"] if len(commands) > 1 else commands
+def _side_by_side(wave: Wave) -> Wave:
+    return ["stream.cmd.concurrent {", *wave, "}"] if len(wave) > 1 else wave
 
 
 def _commands(op: Step, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
