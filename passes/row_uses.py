@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
+from pyipu.dialect.attention import Attention
 from pyipu.dialect.definition import Op
 from pyipu.dialect.interpolation import WINDOW
 from pyipu.dialect.linear import MatMul, PackedMatMul
 from pyipu.dialect.movement import Broadcast, Concat, Interleave, Pad, Reshape, Slice, Transpose
+from pyipu.dialect.normalization import Standardize
 from pyipu.dialect.pairs import DotConv
 from pyipu.dialect.program import Constant, Vertex
 from pyipu.dialect.reduction import Softmax
@@ -35,6 +37,8 @@ class Rows:
 
     def after(self, inner: Rows) -> Rows | None:
         """The dependence on what `inner` reads, when its result is read as this says. Borders do not compose."""
+        if WHOLE in (self, inner):
+            return WHOLE
         if inner.repeat > 1:
             return inner if self == Rows() else None
         window = (self.window - 1) * inner.stride + inner.window
@@ -86,7 +90,7 @@ def _of_codelet(codelet: func.FuncOp) -> Dependence | None:
         if found is None or (_names_rows(op) and not _same_rows(op.results[0], returned)):
             return None
         reads[op.results[0]] = found
-    return reads[returned]
+    return {argument: rows for argument, rows in reads[returned].items() if rows != WHOLE}
 
 
 def _names_rows(op: Op) -> bool:
@@ -99,12 +103,15 @@ def _same_rows(one: ir.Value, other: ir.Value) -> bool:
 
 
 def _of_op(op: Op, reads: dict[ir.Value, Dependence]) -> Dependence | None:
-    """Through one op of a codelet; None when it mixes rows otherwise, or reads one argument in two ways."""
+    """Through one op of a codelet; None when it mixes rows otherwise, or reads one argument in two ways.
+
+    What is read as a whole is in it as `WHOLE`.
+    """
     merged: Dependence = {}
     for value, rows in zip(op.operands, _local(op), strict=True):
         if rows is None or (rows.axis != 1 and not isinstance(value, ir.BlockArgument)):
             return None
-        inner = {value.arg_number: Rows()} if rows.axis != 1 else {} if rows == WHOLE else reads[value]
+        inner = {value.arg_number: Rows()} if rows.axis != 1 else reads[value]
         outer = {argument: rows.after(one) for argument, one in inner.items()}
         if any(one is None or merged.get(argument, one) != one for argument, one in outer.items()):
             return None
@@ -142,11 +149,20 @@ def _local(op: Op) -> list[Rows | None]:
         return [_broadcast(op.operands[0], op)]
     if isinstance(op, Softmax) and op.axis > 1:
         return [Rows()]
+    if isinstance(op, Standardize) and min(op.axes) > 1:
+        return [Rows()]
+    if isinstance(op, Attention):
+        return [Rows(), WHOLE, WHOLE, *map(_mask, op.operands[3:])]
     return [None] * len(op.operands)
 
 
 def _window(extent: int, stride: int, dilation: int) -> Rows:
     return Rows((extent - 1) * dilation + 1, stride)
+
+
+def _mask(value: ir.Value) -> Rows:
+    """One number for each query is a row; a mask for all of them has a single row."""
+    return Rows(axis=2) if tensor_of(value).shape[2] > 1 else WHOLE
 
 
 def _broadcast(value: ir.Value, op: Op) -> Rows | None:

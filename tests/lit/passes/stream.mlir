@@ -97,3 +97,64 @@ func.func @main(%x: tensor<1x32x2x8x4xf32>, %y: tensor<1x8x4xf32>) -> tensor<1x3
   %2 = "ipu.max_pool"(%1) {window = array<i64: 3, 1, 1>, strides = array<i64: 1, 1, 1>, dilations = array<i64: 1, 1, 1>} : (tensor<1x32x2x8x4xf32>) -> tensor<1x30x2x8x4xf32>
   return %2 : tensor<1x30x2x8x4xf32>
 }
+
+// -----
+
+// A normalization over what lies in a row runs in strips.
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 1, 8, 4>
+// CHECK: {codelet = @standardize_0_strip
+// CHECK: {codelet = @max_pool_1_strip
+func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32> {
+  %0 = "ipu.standardize"(%x) {axes = array<i64: 2, 3>, epsilon = 1.0e-05 : f64} : (tensor<1x32x8x4xf32>) -> tensor<1x32x8x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32>
+  return %1 : tensor<1x30x6x4xf32>
+}
+
+// -----
+
+// One over the rows needs them all.
+// CHECK: func.func @main(%arg0: tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32>
+// CHECK-NEXT: "ipu.vertex"(%arg0) {codelet = @standardize_0,
+// CHECK-NEXT: "ipu.vertex"{{.*}} {codelet = @max_pool_1,
+// CHECK-NEXT: return
+func.func @main(%x: tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32> {
+  %0 = "ipu.standardize"(%x) {axes = array<i64: 1, 2>, epsilon = 1.0e-05 : f64} : (tensor<1x32x8x4xf32>) -> tensor<1x32x8x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 3>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x8x4xf32>) -> tensor<1x30x6x4xf32>
+  return %1 : tensor<1x30x6x4xf32>
+}
+
+// -----
+
+// Attention runs for some queries at a time, and reads their rows of the mask; keys and values it reads as a whole.
+// CHECK: "ipu.slice"(%arg0) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, [[N:[0-9]+]], 2, 4>
+// CHECK: "ipu.slice"(%arg3) {offsets = array<i64: 0, 0, 0, 0>, sizes = array<i64: 1, 1, [[N]], 16>
+// CHECK: "ipu.vertex"({{.*}}, %arg1, %arg2, {{.*}}) {codelet = @attention_0_strip
+// CHECK: {codelet = @max_pool_1_strip
+func.func @main(%q: tensor<1x32x2x4xf32>, %k: tensor<1x16x2x4xf32>, %v: tensor<1x16x2x4xf32>, %m: tensor<1x1x32x16xf32>) -> tensor<1x30x2x4xf32> {
+  %0 = "ipu.attention"(%q, %k, %v, %m) {scale = 0.5 : f64} : (tensor<1x32x2x4xf32>, tensor<1x16x2x4xf32>, tensor<1x16x2x4xf32>, tensor<1x1x32x16xf32>) -> tensor<1x32x2x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x2x4xf32>) -> tensor<1x30x2x4xf32>
+  return %1 : tensor<1x30x2x4xf32>
+}
+
+// -----
+
+// A mask for all queries is read as a whole.
+// CHECK: "ipu.vertex"({{.*}}, %arg1, %arg2, %arg3) {codelet = @attention_0_strip
+func.func @main(%q: tensor<1x32x2x4xf32>, %k: tensor<1x16x2x4xf32>, %v: tensor<1x16x2x4xf32>, %m: tensor<1x1x1x16xf32>) -> tensor<1x30x2x4xf32> {
+  %0 = "ipu.attention"(%q, %k, %v, %m) {scale = 0.5 : f64} : (tensor<1x32x2x4xf32>, tensor<1x16x2x4xf32>, tensor<1x16x2x4xf32>, tensor<1x1x1x16xf32>) -> tensor<1x32x2x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x2x4xf32>) -> tensor<1x30x2x4xf32>
+  return %1 : tensor<1x30x2x4xf32>
+}
+
+// -----
+
+// Whose queries are its keys needs all rows at once.
+// CHECK: func.func @main(%arg0: tensor<1x32x2x4xf32>) -> tensor<1x30x2x4xf32>
+// CHECK-NEXT: "ipu.vertex"(%arg0) {codelet = @attention_0,
+// CHECK-NEXT: "ipu.vertex"{{.*}} {codelet = @max_pool_1,
+// CHECK-NEXT: return
+func.func @main(%x: tensor<1x32x2x4xf32>) -> tensor<1x30x2x4xf32> {
+  %0 = "ipu.attention"(%x, %x, %x) {scale = 0.5 : f64} : (tensor<1x32x2x4xf32>, tensor<1x32x2x4xf32>, tensor<1x32x2x4xf32>) -> tensor<1x32x2x4xf32>
+  %1 = "ipu.max_pool"(%0) {window = array<i64: 3, 1>, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} : (tensor<1x32x2x4xf32>) -> tensor<1x30x2x4xf32>
+  return %1 : tensor<1x30x2x4xf32>
+}
