@@ -50,7 +50,7 @@ def functions(model: bytes) -> list[Function]:
     """What the model runs in tiles of the target's."""
     module = compiler.lower(model, CPU).module
     with module.context:
-        tiles = CPU.tiles.described(device_attribute(CPU))
+        tiles = CPU.tiles_on(device_attribute(CPU), THREADS)
         return [one for one in emit_functions(module, Program.read(module, []), tiles, None) if one.nest]
 
 
