@@ -183,9 +183,16 @@ def _searches(deadline: float) -> Iterator[tuple[str, Patience, Improvements]]:
 def _best_greedy(problem: Problem, deadline: float) -> tuple[str, IntArray]:
     """The first greedy placement at the lower bound, else the best that is found before the deadline."""
     method, offsets = "first fit in time", greedy.sweep(problem)
-    for other_method, other in greedy.placements(problem):
+    for other_method, other in _greedy(problem):
         if problem.peak(offsets) == problem.lower_bound or time.monotonic() > deadline:
             break
         if problem.peak(other) < problem.peak(offsets):
             method, offsets = other_method, other
     return method, offsets
+
+
+def _greedy(problem: Problem) -> Iterator[tuple[str, IntArray]]:
+    """Placements of buffers in their parts, and of whole buffers: parts at fixed distances may fit together worse."""
+    yield from greedy.placements(problem)
+    if problem.whole is not problem:
+        yield from ((method, problem.spread(offsets)) for method, offsets in greedy.placements(problem.whole))

@@ -11,6 +11,10 @@ import numpy as np
 from pyipu.passes.planning.allocation import Interval, Part
 
 
+MOST_PARTS = 16
+"""More parts of one buffer are merged: placing them takes longer, and saves next to nothing."""
+
+
 class Touch(NamedTuple):
     """A step writes or reads bytes [begin, end) of a buffer."""
 
@@ -28,7 +32,7 @@ def live_interval(name: str, size: int, touches: Sequence[Touch], alignment: int
     if not touches:
         return Interval(name, 0, 1, size)
     start, end = min(touch.step for touch in touches), max(touch.step for touch in touches) + 1
-    parts = _parts(size, touches, alignment)
+    parts = merged(_parts(size, touches, alignment), MOST_PARTS)
     return Interval(name, start, end, size, parts if len(parts) > 1 else ())
 
 
@@ -44,3 +48,22 @@ def _parts(size: int, touches: Sequence[Touch], alignment: int) -> tuple[Part, .
     kept = touched[:1] + [i for before, i in pairwise(touched) if lives[i] != lives[before]]
     begins = [0, *(int(cuts[i]) for i in kept[1:]), size]
     return tuple(Part(begin, end - begin, *lives[i]) for i, (begin, end) in zip(kept, pairwise(begins), strict=True))
+
+
+def merged(parts: Sequence[Part], most: int) -> tuple[Part, ...]:
+    """At most so many parts: neighbours become one where that adds the fewest bytes times steps."""
+    parts = list(parts)
+    while len(parts) > most:
+        both = [_both(one, other) for one, other in pairwise(parts)]
+        added = [_area(one) - _area(parts[i]) - _area(parts[i + 1]) for i, one in enumerate(both)]
+        least = min(range(len(both)), key=added.__getitem__)
+        parts[least : least + 2] = [both[least]]
+    return tuple(parts)
+
+
+def _both(one: Part, other: Part) -> Part:
+    return Part(one.offset, one.size + other.size, min(one.start, other.start), max(one.end, other.end))
+
+
+def _area(part: Part) -> int:
+    return part.size * (part.end - part.start)

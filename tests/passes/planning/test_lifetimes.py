@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyipu.passes.planning.allocation import Interval, Part
-from pyipu.passes.planning.lifetimes import Touch, live_interval
+from pyipu.passes.planning.lifetimes import MOST_PARTS, Touch, live_interval, merged
 
 
 def test_rows_that_come_late_and_rows_that_are_done_with_early_are_parts():
@@ -45,3 +45,15 @@ def test_every_touched_byte_is_alive_when_it_is_touched(drawn: list[tuple[int, i
     for step, begin, end in touches:
         inside = (part for part in found.pieces if part.offset < end and part.offset + part.size > begin)
         assert all(part.start <= step < part.end for part in inside)
+
+
+def test_neighbours_whose_lives_differ_least_become_one():
+    parts = [Part(0, 64, 0, 9), Part(64, 64, 1, 9), Part(128, 64, 5, 9), Part(192, 64, 9, 12)]
+    assert merged(parts, 3) == (Part(0, 128, 0, 9), *parts[2:])
+    assert merged(parts, 2) == (Part(0, 192, 0, 9), parts[3])
+
+
+def test_a_buffer_of_many_rows_has_few_parts():
+    found = live_interval("rows", 64 * 100, [Touch(row, 64 * row, 64 * row + 64) for row in range(100)], 64)
+    assert len(found.parts) == MOST_PARTS
+    assert max(part.size for part in found.parts) <= 64 * 13
