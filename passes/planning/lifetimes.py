@@ -10,7 +10,6 @@ import numpy as np
 
 from pyipu.passes.planning.allocation import Interval, Part
 
-
 MOST_PARTS = 16
 """More parts of one buffer are merged: placing them takes longer, and saves next to nothing."""
 
