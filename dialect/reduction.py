@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -153,12 +154,14 @@ class CenteredSum(Op):
     widens = True
 
     @staticmethod
+    @abstractmethod
     def term(scalars: Scalars, distance: Scalar) -> Scalar:
-        raise NotImplementedError
+        """What is added up for an element at that distance."""
 
     @staticmethod
+    @abstractmethod
     def numpy_term(distance: np.ndarray) -> np.ndarray:
-        raise NotImplementedError
+        """The same in numpy."""
 
     @staticmethod
     def infer(input: Tensor, center: Tensor, *, axes: tuple[int, ...]) -> Tensor:

@@ -52,10 +52,12 @@ def test_reductions_agree_with_float64(shape: tuple[int, ...], axes: tuple[int, 
     sizes = {name: one.shape for name, one in wide.items()}
     executable = pyipu.compile(model(shape, " ".join(nodes), sizes), threads=2)
     for name, result in executable.run({"x": x}).items():
-        np.testing.assert_allclose(result, wide[name], rtol=1e-5, err_msg=name)
+        # Sums of fp32 in another order than in float64, and their roots and logarithms.
+        np.testing.assert_allclose(result, wide[name], rtol=2e-6, err_msg=name)
 
 
-@pytest.mark.parametrize(("storage", "tolerance"), [("f16", 2e-3), ("bf16", 2e-2)])
+# Rounded to 11 or 8 bits twice: as it is stored in front of the sum, and behind it.
+@pytest.mark.parametrize(("storage", "tolerance"), [("f16", 2 * 2**-11), ("bf16", 2 * 2**-8)])
 def test_rows_in_16_bits_are_extended(storage: str, tolerance: float) -> None:
     x = np.random.default_rng(0).standard_normal((6, 64), np.float32)
     whole = model((6, 64), "r = Relu(x) y = ReduceMean<axes=[1]>(r)", {"y": (6, 1)})
@@ -71,7 +73,10 @@ def test_logarithm_of_a_softmax_stores_no_powers(shape: tuple[int, ...], axis: i
     assert executable.memory.arena_bytes < 2 * 64 + 2 * x.nbytes / shape[axis] < x.nbytes + 128
     distance = x - x.astype(np.float64).max(axis, keepdims=True)
     expected = distance - np.log(np.exp(distance).sum(axis, keepdims=True))
-    np.testing.assert_allclose(executable.run({"x": x})["y"], expected, rtol=1e-6, atol=1e-5)
+    # The distance and the difference are rounded to the 24 bits of fp32.
+    np.testing.assert_allclose(
+        executable.run({"x": x})["y"], expected, rtol=0, atol=2 * 2**-24 * np.abs(expected).max()
+    )
 
 
 FORMS = {
@@ -94,7 +99,8 @@ def test_group_normalization_agrees_with_onnx_runtime(form: str, shape: tuple[in
     inputs = {"x": np.random.default_rng(0).normal(3, 2, shape).astype(np.float32)}
     result = pyipu.compile(whole, threads=2).run(inputs)["y"]
     (expected,) = run_reference(whole, inputs)
-    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+    # Sums of fp32 in another order.
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("form", FORMS)

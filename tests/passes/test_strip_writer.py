@@ -93,7 +93,8 @@ def run_in_strips(draw: Draw, module: ir.Module) -> None:
 def test_strips_compute_the_same(data: st.DataObject) -> None:
     session = Session()
     with pyipu.dialect.context(), ir.Location.unknown():
-        module = ir.Module.parse(random_network(data.draw))
+        text = random_network(data.draw)
+        module = ir.Module.parse(text)
         inputs = inputs_of(module)
         expected = interpret(module, session.parameters, inputs)
         run(module, session, "ipu-canonicalize,ipu-fuse")
@@ -101,5 +102,6 @@ def test_strips_compute_the_same(data: st.DataObject) -> None:
         verify(module)
         found = interpret(module, session.parameters, inputs)
     for before, after in zip(expected, found, strict=True):
-        # Sums of fp32 in another order, where attention reads more rows at once.
-        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
+        # numpy adds up products of more rows in another order: only attention has any, all else is the same.
+        allowed = 1e-6 * np.abs(before).max(initial=0) if "ipu.attention" in text else 0
+        np.testing.assert_allclose(after, before, rtol=0, atol=allowed)

@@ -39,6 +39,7 @@ def test_recurrent_layer_keeps_its_meaning(
     (expected,) = interpret(module, session.parameters, inputs)
     run(module, session, pipeline)
     (found,) = interpret(module, session.parameters, inputs)
-    # Sums of fp32 in another order, whose terms add up to some twenty: gates hand their rounding on.
-    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
+    # Sums of fp32 in another order. Gates squash them, but a GRU's state, up to 3.5 here, goes on through each step.
+    allowed = 1e-5 if op == "gru" else 1e-6
+    np.testing.assert_allclose(found, expected, rtol=allowed, atol=allowed)
     assert (op in ops(module)) == ("unroll" not in pipeline)

@@ -17,6 +17,7 @@ def shape(sample: Sample | None) -> tuple[int, ...] | None:
 def test_a_normal_sample_has_the_moments_that_were_asked_for() -> None:
     sample = samples.normal(CHANNELS, np.array([[1.0, 4.0, 0.0]]), seed=0)
     np.testing.assert_allclose(sample.mean, CHANNELS, atol=1e-6)
+    # Numbers are drawn, so the variance is what was asked for but for chance, which the seed fixes.
     np.testing.assert_allclose(sample.variance, [[1.0, 4.0, 0.0]], rtol=0.02)
 
 
@@ -79,10 +80,11 @@ def test_a_window_reads_zeros_outside() -> None:
     """Three places of a row of five, padded by one: the outer taps read the border once in five times."""
     sample = samples.padded(samples.normal(CHANNELS[None], CHANNELS[None] * 0, 0), (0, 1, 0), (1, 5, 3), (0, 1, 0))
     read = samples.window(sample.mean, sample, (3,), (1,), (1,), (5,))
-    np.testing.assert_allclose(read[0], CHANNELS * np.array([[0.8], [1.0], [0.8]]), rtol=1e-6)
+    # Means are fp32.
+    np.testing.assert_allclose(read[0], CHANNELS * np.array([[0.8], [1.0], [0.8]]), rtol=2**-23)
 
 
 def test_a_dilated_window_has_gaps() -> None:
     sample = samples.normal(CHANNELS[None], CHANNELS[None] * 0, 0)
     read = samples.window(sample.mean, sample, (2,), (1,), (3,), (5,))
-    np.testing.assert_allclose(read[0], CHANNELS * np.array([[1], [0], [0], [1]]), rtol=1e-6)
+    np.testing.assert_array_equal(read[0], CHANNELS * np.array([[1], [0], [0], [1]]))
