@@ -4,9 +4,11 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import iree.runtime
 import pytest
 from iree.runtime import VmContext
 
+from pyipu import runtime
 from pyipu.engine import Executable
 from pyipu.errors import ExecutionError
 from tests.pyipu.engine_models import CPU, SHIFT, X, assert_is_affine
@@ -71,3 +73,13 @@ def test_a_failed_call_gives_the_policy_back(model, monkeypatch):
 
     monkeypatch.setattr(VmContext, "invoke", fail)
     assert policy_after(failing, os.SCHED_OTHER) == os.SCHED_OTHER
+
+
+@pytest.mark.parametrize(("processors", "spin"), [(1, 0), (2, runtime.SPIN_MICROSECONDS)])
+def test_workers_spin_where_there_are_more_processors(monkeypatch, processors, spin):
+    given: list[str] = []
+    monkeypatch.setattr(runtime, "available_threads", lambda: processors)
+    monkeypatch.setattr(iree.runtime.flags, "parse_flags", lambda *flags: given.extend(flags))
+    runtime.open_device(runtime.THREADED_DRIVER, threads=1)
+    assert given[:2] == ["--task_topology_group_count=1", f"--task_worker_spin_us={spin}"]
+    assert given[2:] == ["--task_topology_group_count=0", "--task_worker_spin_us=0"]
