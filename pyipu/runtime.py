@@ -26,15 +26,11 @@ from pyipu.plan import Plan, TensorDescription
 Array = NDArray[Any]
 
 THREADED_DRIVER = "local-task"
+SERIAL_DRIVER = "local-sync"
+"""What runs on one thread: the caller's own, as to wake another one takes longer than a tiny model does."""
 _STAGING_MEMORY = int(MemoryType.HOST_LOCAL | MemoryType.DEVICE_VISIBLE)
 _STAGING_USAGE = int(BufferUsage.TRANSFER_TARGET | BufferUsage.MAPPING_SCOPED)
 _DRIVER_LOCK, _DEVICES_LOCK = threading.Lock(), threading.Lock()
-
-SPIN_MICROSECONDS = 200
-"""How long a worker looks out for the next call before it sleeps, where there are more processors than workers.
-
-To wake it on a processor that sleeps, too, takes about 80 microseconds in a virtual machine.
-"""
 
 # What numpy exports as DLPack, by numpy.dtype.kind; bfloat16 and the like have the kind of plain bytes.
 _IMPORTED_KINDS = "biuf"
@@ -66,20 +62,28 @@ def instance() -> iree.runtime.VmInstance:
 
 @dataclass(frozen=True, eq=False)
 class Device:
-    """An open device; `is_host` says that it is the processor, so that its buffers can be used in place."""
+    """An open device of a driver of IREE's."""
 
     handle: HalDevice
-    is_host: bool
+    driver: str
+
+    @property
+    def is_host(self) -> bool:
+        """It is the processor, so that its buffers can be used in place."""
+        return self.driver in (THREADED_DRIVER, SERIAL_DRIVER)
 
 
 def open_device(driver: str, threads: int) -> Device:
-    """A new device of a driver; "local-task" gets a pool of `threads` threads, other drivers have no use for them.
+    """A new device of a driver; "local-task" gets a pool of `threads` threads, or is "local-sync" for a single one.
+
+    Other drivers have no use for threads.
 
     Raises:
         TargetError: the driver or its device is not on this machine.
     """
+    used = SERIAL_DRIVER if driver == THREADED_DRIVER and threads == 1 else driver
     try:
-        return Device(_create_driver(driver, threads).create_default_device(), driver == THREADED_DRIVER)
+        return Device(_create_driver(used, threads).create_default_device(), used)
     except (RuntimeError, ValueError) as problem:
         raise TargetError(
             f"no device can be opened for driver {driver!r} ({_reason(problem)}); "
@@ -133,21 +137,16 @@ _devices = functools.cache(Devices)
 
 
 def _create_driver(driver: str, threads: int) -> iree.runtime.HalDriver:
-    # get_driver() has one driver per process, and a driver fixes its threads when it is made: from flags of the whole
-    # process, which get their defaults back.
+    # get_driver() has one driver per process, and a driver fixes its number of threads when it is made:
+    # from a flag of the whole process, which gets its default back.
     if driver != THREADED_DRIVER:
         return create_hal_driver(driver)
     with _DRIVER_LOCK:
-        _set_flags(threads, SPIN_MICROSECONDS if threads < available_threads() else 0)
+        iree.runtime.flags.parse_flags(f"--task_topology_group_count={threads}")
         try:
             return create_hal_driver(driver)
         finally:
-            _set_flags(0, 0)
-
-
-def _set_flags(threads: int, spin_microseconds: int) -> None:
-    flags = f"--task_topology_group_count={threads}", f"--task_worker_spin_us={spin_microseconds}"
-    iree.runtime.flags.parse_flags(*flags)
+            iree.runtime.flags.parse_flags("--task_topology_group_count=0")
 
 
 def parse_module(module: bytes) -> VmModule:
@@ -227,7 +226,7 @@ def _behind_workers(device: Device) -> Iterator[None]:
     of a millisecond or more. When a thread of `SCHED_BATCH` wakes, it does not preempt others. A thread that has been
     given a policy keeps it.
     """
-    if not device.is_host or not _may_choose_policy() or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if device.driver != THREADED_DRIVER or not _may_choose_policy() or os.sched_getscheduler(0) != os.SCHED_OTHER:
         yield
         return
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

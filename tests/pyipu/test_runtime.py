@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import iree.runtime
 import pytest
 from iree.runtime import VmContext
 
@@ -24,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def model() -> Executable:
-    return affine(CPU)
+    return affine(CPU, threads=2)
 
 
 @pytest.fixture
@@ -75,11 +74,8 @@ def test_a_failed_call_gives_the_policy_back(model, monkeypatch):
     assert policy_after(failing, os.SCHED_OTHER) == os.SCHED_OTHER
 
 
-@pytest.mark.parametrize(("processors", "spin"), [(1, 0), (2, runtime.SPIN_MICROSECONDS)])
-def test_workers_spin_where_there_are_more_processors(monkeypatch, processors, spin):
-    given: list[str] = []
-    monkeypatch.setattr(runtime, "available_threads", lambda: processors)
-    monkeypatch.setattr(iree.runtime.flags, "parse_flags", lambda *flags: given.extend(flags))
-    runtime.open_device(runtime.THREADED_DRIVER, threads=1)
-    assert given[:2] == ["--task_topology_group_count=1", f"--task_worker_spin_us={spin}"]
-    assert given[2:] == ["--task_topology_group_count=0", "--task_worker_spin_us=0"]
+def test_a_single_thread_is_the_callers(waiting):
+    model = affine(CPU, threads=1)
+    assert policy_after(lambda: assert_is_affine(model(X, SHIFT)), os.SCHED_OTHER) == os.SCHED_OTHER
+    assert waiting == [os.SCHED_OTHER]
+    assert runtime.open_device(runtime.THREADED_DRIVER, threads=1).driver == runtime.SERIAL_DRIVER
