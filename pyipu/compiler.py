@@ -73,8 +73,9 @@ def compile(
         target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
         shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
         threads: how many the executable uses on a CPU, and shares out the work for; by default as many as there are
-            processors that this process may use. Another number when it is loaded gives the same results, but
-            perhaps less balanced work, so give the number of the machine that it will run on.
+            processors that this process may use. A single one is the caller's own, which takes least for tiny models:
+            no other one has to be woken. Another number when it is loaded gives the same results, but perhaps less
+            balanced work, so give the number of the machine that it will run on.
         memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
             taken. `"min"` gives the smallest arena there is.
         allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.

@@ -35,6 +35,32 @@ def test_fast_convolutions_yield_to_a_budget():
     assert not np.array_equal(fast.run(x)["y"], direct.run(x)["y"])
 
 
+def test_a_depthwise_convolution_takes_the_rows_of_its_input():
+    """Its result is needed as a whole. It lies beside its whole input, unless it is written on rows that are dead."""
+    random = np.random.default_rng(0)
+    shapes = {"a": (16, 4, 1, 1), "b": (16, 1, 3, 3)}
+    weights = [
+        numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "a"], ["wide"], name="expand"),
+        helper.make_node("Conv", ["wide", "b"], ["deep"], name="depthwise", group=16, pads=[1] * 4),
+        helper.make_node("GlobalAveragePool", ["deep"], ["y"], name="pool"),
+    ]
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4, 48, 48))
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 16, 1, 1))
+    one = helper.make_model(
+        helper.make_graph(nodes, "one", [x], [y], weights), opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+    )
+    whole, least = pyipu.compile(one), pyipu.compile(one, memory_budget="min")
+    result = 48 * 48 * 16 * 4
+    assert whole.memory.arena_bytes >= 2 * result
+    assert least.memory.arena_bytes < 1.2 * result
+    value = {"x": random.standard_normal((1, 4, 48, 48)).astype(np.float32)}
+    np.testing.assert_array_equal(least.run(value)["y"], whole.run(value)["y"])
+
+
 def test_tiles_of_another_size_are_refused(model):
     with pytest.raises(pyipu.Error, match="winograd=3 is no size of tiles; choose one of 0, 2, 4"):
         pyipu.compile(model, winograd=3)
