@@ -20,6 +20,7 @@ from pyipu.compiled import Compiled, kept, once
 from pyipu.dialect.interpolation import POINTS
 from pyipu.dialect.program import Execute, Parameter
 from pyipu.dialect.tiles import Tiles
+from pyipu.effort import is_tiny
 from pyipu.engine import Executable
 from pyipu.errors import Error
 from pyipu.graphs import Graph, Planned, graphs_of
@@ -73,9 +74,9 @@ def compile(
         target: `"cpu"`, `"vulkan"`, `"cuda"`, `"null"`, or one of `pyipu.targets` with options of its own.
         shapes: the shape of each input whose dimensions the model leaves open, as in `{"x": (1, 3, 640, 640)}`.
         threads: how many the executable uses on a CPU, and shares out the work for; by default as many as there are
-            processors that this process may use. A single one is the caller's own, which takes least for tiny models:
-            no other one has to be woken. Another number when it is loaded gives the same results, but perhaps less
-            balanced work, so give the number of the machine that it will run on.
+            processors that this process may use, or one, the caller's own, for a tiny model, which is done before
+            another one is awake. Another number when it is loaded gives the same results, but perhaps less balanced
+            work, so give the number of the machine that it will run on.
         memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
             taken. `"min"` gives the smallest arena there is.
         allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.
@@ -115,7 +116,8 @@ def compile(
         tuning = _Tuning(tune, tune_path(tune_file, cache, tune), thread_count(threads))
         request = _Request(read(model), chosen, options, allow_over_budget, cache, tuning, bar.stage)
         compiled, parameters = request.again() or request.anew()
-    return Executable(compiled.code, parameters, replace(compiled.plan, threads=threads), chosen, threads)
+    plan = compiled.plan if threads is None else replace(compiled.plan, threads=threads)
+    return Executable(compiled.code, parameters, plan, chosen)
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,7 @@ class _Compilation:
         target = self.prepared.target
         with ThreadPoolExecutor(max_workers=1) as background:
             compiling = background.submit(compile_stream, lowered.stream, target, cache=self.cache)
-            plan = lowered.plan(target, None, b"")
+            plan = lowered.plan(target, 1 if is_tiny(lowered.module) else None, b"")
             return Compiled(b"", plan, tuple(lowered.parameters)).having(compiling.result())
 
 
