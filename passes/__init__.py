@@ -17,6 +17,7 @@ from pyipu.passes.pack import Pack
 from pyipu.passes.pair import Pair
 from pyipu.passes.quantize import Quantize
 from pyipu.passes.recompute import Recompute
+from pyipu.passes.repeats import ReadRepeats
 from pyipu.passes.schedule import ScheduleSteps
 from pyipu.passes.standardize import FindNormalization
 from pyipu.passes.storage import Storage
@@ -35,6 +36,7 @@ _GRAPH: list[type[Pass]] = [
     FuseAttention,
     FindNormalization,
     FindCenteredSums,
+    ReadRepeats,
     Compensate,
     Pack,
     Winograd,

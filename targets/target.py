@@ -45,7 +45,7 @@ def planned_stages(
     A recurrent layer is one vertex if a step of it needs at most `stack` bytes besides its operands, and attention
     and normalizations are where they can be written with vectors of `lanes` elements.
     """
-    fused = f"ipu-attention{{lanes={lanes}}},ipu-standardize{{lanes={lanes}}},ipu-centered"
+    fused = f"ipu-attention{{lanes={lanes}}},ipu-standardize{{lanes={lanes}}},ipu-centered,ipu-repeats"
     tidy = "ipu-canonicalize,ipu-layout,ipu-canonicalize,ipu-demand,ipu-canonicalize"
     normal = f"ipu-integers,ipu-unroll{{stack={stack}}},{tidy}"
     sharing = f"alignment={alignment}{'' if sums else ' sums=false'}"

@@ -186,7 +186,8 @@ class _Planner:
             return "it is an input of the network or a parameter"
         if self.tensors[source] != self.tensors[result]:
             return "its type is another than the result's"
-        if not storage.members[source].is_whole or storage.members[source].sizes != storage.shape:
+        region = storage.members[source]
+        if not region.is_whole or math.prod(region.sizes) != math.prod(storage.shape):
             return "it is a part of a larger buffer"
         if self.storage_last_read[self.storage_of[source]] > number:
             return "it is still read later"

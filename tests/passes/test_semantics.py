@@ -14,7 +14,13 @@ from pyipu.passes.session import Session
 from tests.passes.graphs import inputs_of, interpret, run
 from tests.passes.random_graphs import random_module
 
-PIPELINES = ["ipu-canonicalize", "ipu-demand", "ipu-layout", "ipu-canonicalize,ipu-layout,ipu-canonicalize"]
+PIPELINES = [
+    "ipu-canonicalize",
+    "ipu-demand",
+    "ipu-repeats",
+    "ipu-layout",
+    "ipu-canonicalize,ipu-layout,ipu-canonicalize",
+]
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)

@@ -13,6 +13,18 @@ func.func @main(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
 
 // -----
 
+// It does under another shape, too: a reshape moves nothing.
+// CHECK: ipu.allocate"() {size = 16 : i64, space = "result"}
+// CHECK: ipu.execute"(%[[V:[0-9]+]], %[[V]]) {codelet = @relu
+func.func @main(%x: tensor<1x4xf32>) -> tensor<2x2xf32> {
+  %0 = "ipu.softmax"(%x) {axis = 1 : i64} : (tensor<1x4xf32>) -> tensor<1x4xf32>
+  %1 = "ipu.reshape"(%0) {shape = array<i64: 2, 2>} : (tensor<1x4xf32>) -> tensor<2x2xf32>
+  %2 = "ipu.relu"(%1) : (tensor<2x2xf32>) -> tensor<2x2xf32>
+  return %2 : tensor<2x2xf32>
+}
+
+// -----
+
 // Both halves of a concatenation are produced inside of it.
 // CHECK: ipu.allocate"() {size = 32 : i64, space = "result"}
 // CHECK: ipu.view"(%0) {offsets = array<i64: 0, 0>{{.*}}tensor = tensor<1x4xf32>
