@@ -150,14 +150,17 @@ class _Planner:
         return self._best([stretch for stretch in self.options if stretch.exact], enough)
 
     def _best(self, options: Sequence[Stretch], enough: int) -> Cover:
-        least = _least_peak(options, self.run)
         if self.allowance is None:
-            return _cheapest(options, max(enough, least), self.run)
+            return _cheapest(options, enough, self.run) or self._lowest(options)
+        least = _least_peak(options, self.run)
         peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
         covers = partial(_cheapest, options, run=self.run)
         most = self.allowance * run_time(self.run)
         affordable = bisect_left(peaks, True, key=lambda peak: sum(one.cost for one in covers(peak)) <= most)
         return covers(peaks[min(affordable, len(peaks) - 1)])
+
+    def _lowest(self, options: Sequence[Stretch]) -> Cover:
+        return _cheapest(options, _least_peak(options, self.run), self.run)
 
     def _plan(self, stretch: Stretch) -> int:
         """Plans a stretch in earnest; returns its strips."""
@@ -241,7 +244,7 @@ def _least_peak(options: Sequence[Stretch], run: RowRun) -> int:
 
 
 def _cheapest(options: Sequence[Stretch], limit: int, run: RowRun) -> Cover:
-    """The cheapest cover none of whose stretches is above `limit` bytes."""
+    """The cheapest cover none of whose stretches is above `limit` bytes; an empty one if there is none."""
     best: dict[Boundary, tuple[float, Stretch | None]] = {(run.cuts[0], None): (0.0, None)}
     for stretch in (stretch for stretch in options if stretch.peak <= limit):
         before = best.get(stretch.before, (math.inf, None))[0]
@@ -253,7 +256,7 @@ def _cheapest(options: Sequence[Stretch], limit: int, run: RowRun) -> Cover:
 def _trace(best: dict[Boundary, tuple[float, Stretch | None]], run: RowRun) -> Cover:
     """The stretches of the best cover, from the last one back to the first."""
     cover: list[Stretch] = []
-    stretch = best[run.cuts[-1], None][1]
+    _, stretch = best.get((run.cuts[-1], None), (math.inf, None))
     while stretch is not None:
         cover.insert(0, stretch)
         stretch = best[stretch.before][1]
