@@ -109,11 +109,11 @@ class Search(Generic[Candidate]):
     def _least(self, free: Candidate) -> Candidate:
         """The smallest arena, of the least peak that is expected and of two that are a little above it.
 
-        Offsets fit together better with one plan than with another.
+        Offsets fit together better with one plan than with another. Of equal arenas the cheapest plan's is taken.
         """
         bottom = self.attempt(1)
-        above = [self.attempt(int(bottom.expected_bytes / _RATIO**power)) for power in (0.5, 1)]
-        return min((bottom, *above, free), key=lambda candidate: candidate.arena_bytes)
+        above = [self.attempt(int(bottom.expected_bytes / _RATIO**power)) for power in (1, 0.5)]
+        return min((free, *above, bottom), key=lambda candidate: candidate.arena_bytes)
 
 
 def _peaks(below: int) -> Iterator[int]:

@@ -1,11 +1,13 @@
 """Budgets: how they are written, that they are kept, and that less is never more."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import pyipu
-from pyipu.budget import parse_budget
+from pyipu.budget import Search, parse_budget
 
 pytestmark = pytest.mark.xdist_group("budget")
 
@@ -64,6 +66,21 @@ def test_a_depthwise_convolution_takes_the_rows_of_its_input():
 def test_tiles_of_another_size_are_refused(model):
     with pytest.raises(pyipu.Error, match="winograd=3 is no size of tiles; choose one of 0, 2, 4"):
         pyipu.compile(model, winograd=3)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A plan for a peak, which stands for what it costs: none for 0."""
+
+    peak: int
+    arena_bytes: int
+    expected_bytes: int = 1000
+
+
+@pytest.mark.parametrize(("lowest", "peak"), [(900, 0), (800, 1)])
+def test_strips_that_lower_nothing_are_not_taken(lowest, peak):
+    arenas = {0: 900, 1: lowest}
+    assert Search(lambda peak: Made(peak, arenas.get(peak, 900))).within(-1).peak == peak
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "2 apples", "1e6x", None])
