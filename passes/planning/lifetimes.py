@@ -52,12 +52,19 @@ def _parts(size: int, touches: Sequence[Touch], alignment: int) -> tuple[Part, .
 def merged(parts: Sequence[Part], most: int) -> tuple[Part, ...]:
     """At most so many parts: neighbours become one where that adds the fewest bytes times steps."""
     parts = list(parts)
+    added = [_added(one, other) for one, other in pairwise(parts)]
     while len(parts) > most:
-        both = [_both(one, other) for one, other in pairwise(parts)]
-        added = [_area(one) - _area(parts[i]) - _area(parts[i + 1]) for i, one in enumerate(both)]
-        least = min(range(len(both)), key=added.__getitem__)
-        parts[least : least + 2] = [both[least]]
+        least = added.index(min(added))
+        parts[least : least + 2] = [_both(*parts[least : least + 2])]
+        del added[least]
+        around = range(max(least - 1, 0), min(least + 1, len(added)))
+        added[around.start : around.stop] = [_added(parts[i], parts[i + 1]) for i in around]
     return tuple(parts)
+
+
+def _added(one: Part, other: Part) -> int:
+    """Bytes times steps that two neighbours need more as one."""
+    return _area(_both(one, other)) - _area(one) - _area(other)
 
 
 def _both(one: Part, other: Part) -> Part:
