@@ -156,8 +156,12 @@ class _Planner:
         peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
         covers = partial(_cheapest, options, run=self.run)
         most = self.allowance * run_time(self.run)
-        affordable = bisect_left(peaks, True, key=lambda peak: sum(one.cost for one in covers(peak)) <= most)
+        affordable = bisect_left(peaks, True, key=lambda peak: self._time(covers(peak), peak) <= most)
         return covers(peaks[min(affordable, len(peaks) - 1)])
+
+    def _time(self, cover: Cover, peak: int) -> float:
+        """What the strips cost that stay, see `_needed`: what the others would gain pays for nothing."""
+        return sum(one.cost for one in cover if not one.in_strips or self.run.whole_peak(one.first, one.end) > peak)
 
     def _lowest(self, options: Sequence[Stretch]) -> Cover:
         return _cheapest(options, _least_peak(options, self.run), self.run)
