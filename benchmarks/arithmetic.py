@@ -10,7 +10,6 @@ from collections.abc import Iterable
 import pyipu.dialect
 from benchmarks.engines import Workload
 from pyipu.dialect.definition import Op
-from pyipu.dialect.types import tensor_of
 from pyipu.importer import import_model
 from pyipu.parameters import Parameters
 from pyipu.passes.verifier import all_ops
@@ -18,7 +17,7 @@ from pyipu.passes.verifier import all_ops
 
 def flop(ops: Iterable[Op]) -> int:
     """Floating-point operations that the contractions among `ops` need by their definition."""
-    return 2 * sum(op.multiply_adds([tensor_of(value) for value in op.operands], op.values) for op in ops)
+    return 2 * sum(op.work for op in ops)
 
 
 def model_flop(workload: Workload) -> int:

@@ -23,7 +23,7 @@ from iree.compiler import _mlir_libs, ir
 
 from pyipu.dialect.attributes import KINDS, Kind
 from pyipu.dialect.interning import PerContext
-from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type
+from pyipu.dialect.types import Buffer, Ref, Tensor, Type, mlir_type, parse_type, tensor_of
 from pyipu.errors import VerificationError
 
 if TYPE_CHECKING:
@@ -215,6 +215,11 @@ class Op(ir.OpView):
     def values(self) -> dict[str, Any]:
         """The declared attributes as Python values."""
         return {name: getattr(self, name) for name in self.KINDS}
+
+    @property
+    def work(self) -> int:
+        """How many products this op adds up."""
+        return self.multiply_adds([tensor_of(value) for value in self.operands], self.values)
 
     def check(self) -> None:
         """Raises VerificationError when this op breaks its own declaration; equal ops are checked once."""

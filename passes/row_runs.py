@@ -125,11 +125,7 @@ def _products(op: Op, bodies: Mapping[str, func.FuncOp]) -> int:
     if not isinstance(op, Vertex):
         return 0
     ops = ipu_ops(bodies[op.codelet].regions[0].blocks[0])
-    return sum(_time_of_products(one) for one in ops)
-
-
-def _time_of_products(op: Op) -> int:
-    return op.multiply_adds([tensor_of(value) for value in op.operands], op.values) // op.products_at_once
+    return sum(one.work // one.products_at_once for one in ops)
 
 
 def _has_planes(op: Op, bodies: Mapping[str, func.FuncOp]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from iree.compiler import ir
 from iree.compiler.dialects import func
 
-from pyipu.dialect.definition import Op, ipu_ops
+from pyipu.dialect.definition import ipu_ops
 from pyipu.dialect.program import Execute
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.allocate import steps
@@ -30,8 +30,4 @@ def is_tiny(module: ir.Module) -> bool:
 def _microseconds(vertex: Execute, bodies: Mapping[str, func.FuncOp]) -> float:
     ops = ipu_ops(bodies[vertex.codelet].regions[0].blocks[0])
     moved = sum(tensor_of(value).bytes for value in vertex.operands)
-    return sum(map(_multiply_adds, ops)) / MULTIPLY_ADDS + moved / BYTES
-
-
-def _multiply_adds(op: Op) -> int:
-    return op.multiply_adds([tensor_of(value) for value in op.operands], op.values)
+    return sum(op.work for op in ops) / MULTIPLY_ADDS + moved / BYTES

@@ -20,7 +20,6 @@ import numpy as np
 from iree.compiler import ir
 
 from pyipu.dialect.definition import ipu_ops
-from pyipu.dialect.types import tensor_of
 from pyipu.engine import Executable
 from pyipu.errors import CompilationError, TuningError
 from pyipu.learned import Finding, Findings, tilings
@@ -294,9 +293,6 @@ def _multiply_adds(module: ir.Module) -> dict[str, int]:
     runs = Counter(map(function_of, placed))
     return {
         function_of(op): runs[function_of(op)]
-        * sum(
-            one.multiply_adds([tensor_of(value) for value in one.operands], one.values)
-            for one in ipu_ops(bodies[op.codelet].regions[0].blocks[0])
-        )
+        * sum(one.work for one in ipu_ops(bodies[op.codelet].regions[0].blocks[0]))
         for op in placed
     }
