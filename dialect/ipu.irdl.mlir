@@ -506,6 +506,13 @@ irdl.dialect @ipu {
     irdl.results(result: %result)
     irdl.attributes { "direction" = %direction }
   }
+  irdl.operation @shuffled_matmul {
+    %input = irdl.any
+    %weights = irdl.any
+    %result = irdl.any
+    irdl.operands(input: %input, weights: %weights)
+    irdl.results(result: %result)
+  }
   irdl.operation @sigmoid {
     %input = irdl.any
     %result = irdl.any

@@ -109,6 +109,58 @@ class PackedMatMul(Op, mnemonic="packed_matmul"):
         return writer.folded(result, (*(tuple(loops.repeating([size])) for size in outer), loops.shape("gbc")))
 
 
+class ShuffledMatMul(Op, mnemonic="shuffled_matmul"):
+    """[…, G * K] times a matrix in blocks of columns, [B, K, C]: […, B * C], where column i is of group i % G.
+
+    It is a product in G groups whose results are interleaved, as channels are shuffled between groups.
+    """
+
+    accumulates = True
+    widens = True
+
+    @staticmethod
+    def groups(input: Tensor, weights: Tensor) -> int:
+        """How many groups the channels of the input are in."""
+        return input.shape[-1] // weights.shape[1]
+
+    @staticmethod
+    def infer(input: Tensor, weights: Tensor) -> Tensor:
+        require(weights.rank == 3 and input.rank >= 1, f"cannot multiply {input} with {weights}")
+        blocks, depth, columns = weights.shape
+        fits = input.shape[-1] % depth == 0 and columns % (input.shape[-1] // depth) == 0
+        require(fits and input.dtype == weights.dtype, f"cannot multiply {input} with {weights}")
+        return input.with_shape((*input.shape[:-1], blocks * columns))
+
+    @classmethod
+    def evaluate(cls, input: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        blocks, depth, columns = weights.shape
+        groups = cls.groups(Tensor.of(input), Tensor.of(weights))
+        split = input.reshape(*input.shape[:-1], groups, depth)
+        woven = weights.reshape(blocks, depth, columns // groups, groups)
+        result = np.einsum("...gk,bkng->...bng", split, woven, optimize=True)
+        return result.reshape(*input.shape[:-1], -1).astype(input.dtype)
+
+    @classmethod
+    def multiply_adds(cls, operands: Sequence[Tensor], attributes: Mapping[str, Any]) -> int:
+        return cls.infer(*operands).elements * operands[1].shape[1]
+
+    @classmethod
+    def lower(cls, writer: CodeletWriter, input: Value, weights: Value) -> Value:
+        blocks, depth, columns = weights.tensor.shape
+        groups, outer = cls.groups(input.tensor, weights.tensor), input.tensor.shape[:-1]
+        sizes = {"b": (blocks,), "n": (columns // groups,), "g": (groups,), "k": (depth,)}
+        loops = Loops({"p": outer}, sizes)
+        tensor = input.tensor.with_shape(loops.shape("pbng"))
+        result = writer.generic(
+            [loops.operand(writer, input, "pgk"), loops.operand(writer, weights, "bkng")],
+            (writer.accumulator(tensor), loops.indices("pbng")),
+            ["parallel"] * tensor.rank + ["reduction"],
+            multiply_add,
+            squeeze=False,
+        )
+        return writer.folded(result, (*(tuple(loops.repeating([size])) for size in outer), loops.shape("bng")))
+
+
 class Loops:
     """Loops in order; a letter stands for some that follow each other. Outer ones that run once are left out."""
 

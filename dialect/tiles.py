@@ -64,6 +64,13 @@ class Tiles:
         """
         return None
 
+    def sums(self, row: int, blocks: int, columns: int) -> tuple[int, int]:
+        """How many pixels of a row, and blocks of so many columns, are summed up together in registers.
+
+        It is for sums that are written out as loops over vectors; the pixels divide the row.
+        """
+        return 1, 1
+
     def planes(self, result: Tensor, depth: int) -> str:
         """For a sum over `depth` terms in each of some planes: […, planes, pixels, blocks of columns, columns]."""
         return ""

@@ -31,6 +31,7 @@ from pyipu.passes.rules.rewriting import (
     result_tensor,
     shape_of,
 )
+from pyipu.passes.rules.shuffles import shuffled_product
 from pyipu.passes.session import Session
 from pyipu.passes.verifier import all_ops
 
@@ -50,6 +51,7 @@ class Pack(Pass):
     """Let computed scales of channels multiply weights, which are then stored as they are computed with."""
 
     def run(self, module: ir.Module, session: Session) -> None:
+        apply_rules(module, {Reshape: (_interleaved,), Interleave: (self._shuffled,)}, session)
         for conv in [op for op in all_ops(module) if isinstance(op, Conv) and _splits(op)]:
             split_groups(conv, session)
         for op in [op for op in all_ops(module) if isinstance(op, Einsum)]:
@@ -61,7 +63,6 @@ class Pack(Pass):
                 widen(op, groups, filters, session)
         packing: Rules = {
             Elementwise: (read_groups,),
-            Reshape: (_interleaved,),
             Conv: (_turned, self._pack_integers, self._pack_pointwise),
             MatMul: (self._pack_integers, self._pack_matmul),
             Recurrent: (self._pack_recurrence,),
@@ -82,6 +83,9 @@ class Pack(Pass):
         single = result_tensor(op).elements == filters > self.block
         step = self.block if single else LANES
         return -(-filters // step) * step
+
+    def _shuffled(self, op: Interleave, session: Session) -> ir.Value | None:
+        return shuffled_product(op, self.block, session)
 
     def _pack_integers(self, op: Conv | MatMul, session: Session) -> ir.Value | None:
         return in_quads(op, self.block, session)

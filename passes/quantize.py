@@ -15,7 +15,7 @@ from iree.compiler.dialects import func
 from pyipu.dialect.attributes import Symbol
 from pyipu.dialect.definition import Op, ipu_ops
 from pyipu.dialect.elementwise import Cast, Multiply
-from pyipu.dialect.linear import MatMul, PackedMatMul
+from pyipu.dialect.linear import MatMul, PackedMatMul, ShuffledMatMul
 from pyipu.dialect.program import Parameter, Vertex
 from pyipu.dialect.types import NUMPY_DTYPES, Tensor, tensor_of
 from pyipu.dialect.windows import Conv
@@ -119,7 +119,7 @@ class _Weight:
 def _weight(vertex: Vertex, codelet: func.FuncOp) -> _Weight | None:
     """The weights of a vertex that are worth it; None when there are none."""
     body = codelet.regions[0].blocks[0]
-    sums = [op for op in ipu_ops(body) if isinstance(op, Conv | MatMul | PackedMatMul)]
+    sums = [op for op in ipu_ops(body) if isinstance(op, Conv | MatMul | PackedMatMul | ShuffledMatMul)]
     right = sums[0].operands[1] if sums else None
     if not isinstance(right, ir.BlockArgument) or len(list(right.uses)) != 1:
         return None
@@ -135,6 +135,8 @@ def _channels(op: Op, weights: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[
     rank = len(weights)
     if isinstance(op, PackedMatMul):
         return (2,), (math.prod(weights) // weights[2],)
+    if isinstance(op, ShuffledMatMul):
+        return (1,), (math.prod(weights) // weights[1],)
     if isinstance(op, Conv):
         return tuple(range(rank - 1)), weights[-1:]
     return (rank - 2,), (*weights[:-2], 1, weights[-1]) if rank > 2 else weights[-1:]

@@ -11,7 +11,7 @@ from iree.compiler.dialects import func
 from pyipu.dialect.attention import Attention
 from pyipu.dialect.definition import Op
 from pyipu.dialect.interpolation import WINDOW
-from pyipu.dialect.linear import MatMul, PackedMatMul
+from pyipu.dialect.linear import MatMul, PackedMatMul, ShuffledMatMul
 from pyipu.dialect.movement import Broadcast, Concat, Interleave, Pad, Reshape, Slice, Transpose
 from pyipu.dialect.normalization import Standardize
 from pyipu.dialect.pairs import DotConv
@@ -135,7 +135,7 @@ def _local(op: Op) -> list[Rows | None]:
         return [_window(op.window[0], op.strides[0], op.dilations[0])]
     if isinstance(op, MatMul) and tensor_of(op.operands[1]).rank == 2 and tensor_of(op.operands[0]).rank > 3:
         return [Rows(), WHOLE]
-    if isinstance(op, PackedMatMul | DotConv | WinogradProduct):
+    if isinstance(op, PackedMatMul | ShuffledMatMul | DotConv | WinogradProduct):
         return [Rows(), WHOLE]
     if isinstance(op, Interleave) and tensor_of(op.operands[0]).rank > 3:
         return [Rows()]

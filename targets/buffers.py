@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from pyipu.dialect.scalars import Scalar
@@ -38,6 +38,19 @@ class Buffer:
         """Where the tensor's first element is."""
         whole = self.binding.whole
         return [(offset, math.prod(whole[i + 1 :])) for i, offset in enumerate(self.binding.offsets)]
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory of a workgroup's own, for so many numbers."""
+
+    name: str
+    numbers: int
+    dtype: str = "f32"
+
+    @property
+    def type(self) -> str:
+        return f"memref<{self.numbers}x{self.dtype}>"
 
 
 class BufferWriter(VectorWriter):
@@ -83,6 +96,21 @@ class BufferWriter(VectorWriter):
             total = self.add(total, self.multiply(byte, self.binary("arith.shrsi", upper, top)))
         return total
 
+    def scratch(self, numbers: int) -> Scratch:
+        """Takes memory on the stack, a few KiB, outside of all loops."""
+        memory = Scratch("", numbers)
+        attributes = "alignment = 64 : i64, operandSegmentSizes = array<i32: 0, 0>"
+        return replace(memory, name=self.line(f'"memref.alloca"() <{{{attributes}}}> : () -> {memory.type}'))
+
+    def interleaved(self, vectors: Sequence[Scalar]) -> Scalar:
+        """The first elements of all vectors, which are a power of two, the second ones, and so on, in one vector."""
+        if len(vectors) == 1:
+            return vectors[0]
+        even, odd = self.interleaved(vectors[::2]), self.interleaved(vectors[1::2])
+        both = Scalar("", even.dtype, 2 * even.lanes)
+        name = self.line(f"vector.interleave {even.name}, {odd.name} : {even.type} -> {both.type}")
+        return replace(both, name=name)
+
     def load(self, buffer: Buffer, place: str) -> Scalar:
         """Neighbours from `place` on."""
         dtype = buffer.dtype
@@ -100,6 +128,12 @@ class BufferWriter(VectorWriter):
         name = self.line(f"vector.load {buffer.name}[{place}] : {buffer.type}, {group.type}")
         return replace(group, name=name)
 
+    def load_repeated(self, memory: Scratch, place: str, count: int) -> Scalar:
+        """So many neighbours, again and again in all lanes."""
+        few, order = Scalar("", memory.dtype, count), [lane % count for lane in range(self.lanes)]
+        found = self.line(f"vector.load {memory.name}[{place}] : {memory.type}, {few.type}")
+        return self.write(f"vector.shuffle {found}, {found} {order} : {few.type}, {few.type}", memory.dtype)
+
     def load_for_all(self, buffer: Buffer, place: str, together: int) -> Scalar:
         """The neighbours at `place`, 32 bits that are loaded once and spread, for every lane the same."""
         few, many = (Scalar("", buffer.dtype, count).type for count in (together, together * self.lanes))
@@ -109,5 +143,5 @@ class BufferWriter(VectorWriter):
         name = self.line(f"vector.bitcast {spread} : vector<{self.lanes}xi32> to {many}")
         return Scalar(name, buffer.dtype, together * self.lanes)
 
-    def store(self, value: Scalar, buffer: Buffer, place: str) -> None:
+    def store(self, value: Scalar, buffer: Buffer | Scratch, place: str) -> None:
         self.lines.append(f"vector.store {value.name}, {buffer.name}[{place}] : {buffer.type}, {value.type}")

@@ -15,6 +15,7 @@ from pyipu.targets.binding import Binding, Interface, Passed, joined, stored
 from pyipu.targets.codelet import lower_codelet
 from pyipu.targets.depthwise import depthwise_kernel
 from pyipu.targets.paired import paired_kernel
+from pyipu.targets.shuffled import shuffled_kernel
 from pyipu.targets.tiles import TiledNest, Tiling
 
 ALIGNMENT = 64
@@ -25,6 +26,9 @@ _BY_THE_CODE_GENERATOR = "%x, %y, %z = iree_tensor_ext.dispatch.workgroup_count_
 
 _AS_IT_IS = "attributes {translation_info = #iree_codegen.translation_info<pipeline = #iree_codegen.no_pipeline>} "
 """Loops that are written out are neither tiled nor made vectors of by IREE."""
+
+_KERNELS = (paired_kernel, depthwise_kernel, shuffled_kernel)
+"""What writes codelets out as loops over vectors, each of one kind; None where it leaves one to IREE."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def emit_function(
     """
     nests: list[TiledNest] = []
     tiles = (tiles or Tiles()).noting(nests.append)
-    kernel = paired_kernel(interface, codelet, tiles) or depthwise_kernel(interface, codelet, tiles)
+    kernels = (write(interface, codelet, tiles) for write in _KERNELS)
+    kernel = next((kernel for kernel in kernels if kernel is not None), None)
     if kernel is None:
         text = _text(name, interface, "", _lowered(interface, codelet, tiles))
         function = Function(name, _BY_THE_CODE_GENERATOR, text, nests[0] if len(nests) == 1 else None)

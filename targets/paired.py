@@ -7,7 +7,6 @@ block stay in registers, and what is element-wise behind them runs on those.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ from pyipu.passes.functions import returned_value
 from pyipu.passes.planning.blocks import largest_divisor, pixel_tile
 from pyipu.targets.binding import Interface
 from pyipu.targets.buffers import BufferWriter
-from pyipu.targets.vector_codelet import Buffers, Epilogue, Kernel, SumTile
+from pyipu.targets.vector_codelet import Buffers, Epilogue, Kernel, ProductLoops, SumTile
 
 UNROLLED = 2
 """Groups of channels that one turn of the innermost loop adds."""
@@ -38,7 +37,7 @@ def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> K
         return None
     lanes = min(tensor_of(total.operands[1]).shape[-2], 16)
     writer = BufferWriter(CodeletWriter(), lanes, tiles.features)
-    loops = _Loops.of(total)
+    loops = _loops(total)
     shared = tiles.pairs(loops.tiles, loops.blocks)
     buffers = Buffers.of(interface, codelet)
     if shared is None or not buffers.side_by_side:
@@ -49,39 +48,10 @@ def paired_kernel(interface: Interface, codelet: func.FuncOp, tiles: Tiles) -> K
     return Kernel(workgroups, [*writer.codelet.head, *writer.lines])
 
 
-@dataclass(frozen=True)
-class _Loops:
-    """The extents of the loops; `pixels` are the result's dimensions but the last one."""
-
-    pixels: tuple[int, ...]
-    along: int
-    """The dimension of the pixels whose neighbours are computed together: the last one that is not of size one."""
-    tile: int
-    blocks: int
-    columns: int
-
-    @staticmethod
-    def of(total: DotConv) -> _Loops:
-        pixels = tensor_of(total.results[0]).shape[:-1]
-        blocks, columns = (tensor_of(total.operands[1]).shape[i] for i in (0, -2))
-        along = max((i for i, size in enumerate(pixels) if size != 1), default=len(pixels) - 1)
-        tile = pixel_tile(pixels[along], columns) if pixels else 1
-        return _Loops(pixels, along, tile, blocks, columns)
-
-    @property
-    def tiles(self) -> int:
-        return math.prod(self.pixels) // self.tile
-
-    def coordinates(self, writer: BufferWriter, tile: str) -> list[str]:
-        """The pixel that a tile starts with."""
-        extents = [size // self.tile if i == self.along else size for i, size in enumerate(self.pixels)]
-        found, rest = [writer.index(0)] * len(extents), tile
-        inner = [i for i, extent in enumerate(extents) if extent != 1]
-        for i in reversed(inner[1:]):
-            rest, found[i] = writer.divided(rest, extents[i])
-        for i in inner[:1]:
-            found[i] = rest
-        return [writer.sum([(one, self.tile)]) if i == self.along else one for i, one in enumerate(found)]
+def _loops(total: DotConv) -> ProductLoops:
+    blocks, columns = (tensor_of(total.operands[1]).shape[i] for i in (0, -2))
+    pixels = tensor_of(total.results[0]).shape[:-1]
+    return ProductLoops.of(pixels, blocks, columns, lambda row: pixel_tile(row, columns))
 
 
 @dataclass(frozen=True)
@@ -92,7 +62,7 @@ class _Codelet:
     total: DotConv
     returned: ir.Value
     buffers: Buffers
-    loops: _Loops
+    loops: ProductLoops
 
     @property
     def vectors(self) -> int:

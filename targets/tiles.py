@@ -206,6 +206,17 @@ class Processor(Tiles):
         """Tiles are as `pixel_tile` has them."""
         return self._distribute(tiles, blocks)
 
+    def sums(self, row: int, blocks: int, columns: int) -> tuple[int, int]:
+        """As many as make loads few: one for each pixel, and one for each vector of columns, multiply all of them."""
+        options = itertools.product(divisors(row), range(1, blocks + 1))
+
+        def loads(option: tuple[int, int]) -> float:
+            pixels, vectors = option[0], option[1] * self.registers.vectors(columns)
+            fits = (pixels + 1) * vectors < self.registers.count
+            return 1 / pixels + 1 / vectors if fits else math.inf
+
+        return min(options, key=loads)
+
     def planes(self, result: Tensor, depth: int) -> str:
         """Tiles of loops `result`, depth: each workgroup has some planes, whose matrices are read by it alone.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from iree.compiler import ir
@@ -58,6 +59,40 @@ class Buffers:
 
 def _number(buffer: Buffer) -> int:
     return int(buffer.name.removeprefix("%m"))
+
+
+@dataclass(frozen=True)
+class ProductLoops:
+    """The extents of a product's loops; `pixels` are the result's dimensions but the last one."""
+
+    pixels: tuple[int, ...]
+    along: int
+    """The dimension of the pixels whose neighbours are computed together: the last one that is not of size one."""
+    tile: int
+    """So many neighbours."""
+    blocks: int
+    columns: int
+
+    @staticmethod
+    def of(pixels: tuple[int, ...], blocks: int, columns: int, tile: Callable[[int], int]) -> ProductLoops:
+        """`tile` says how many pixels of a row of so many are computed together."""
+        along = max((i for i, size in enumerate(pixels) if size != 1), default=len(pixels) - 1)
+        return ProductLoops(pixels, along, tile(pixels[along]) if pixels else 1, blocks, columns)
+
+    @property
+    def tiles(self) -> int:
+        return math.prod(self.pixels) // self.tile
+
+    def coordinates(self, writer: BufferWriter, tile: str) -> list[str]:
+        """The pixel that a tile starts with."""
+        extents = [size // self.tile if i == self.along else size for i, size in enumerate(self.pixels)]
+        found, rest = [writer.index(0)] * len(extents), tile
+        inner = [i for i, extent in enumerate(extents) if extent != 1]
+        for i in reversed(inner[1:]):
+            rest, found[i] = writer.divided(rest, extents[i])
+        for i in inner[:1]:
+            found[i] = rest
+        return [writer.sum([(one, self.tile)]) if i == self.along else one for i, one in enumerate(found)]
 
 
 @dataclass(frozen=True)

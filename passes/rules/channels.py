@@ -36,7 +36,7 @@ def split_groups(op: Conv, session: Session) -> None:
         for i in range(op.groups):
             own = [_channels(data, i * channels, channels, session), _channels(weights, i * filters, filters, session)]
             one = build(Conv, session, *own, strides=op.strides, dilations=op.dilations)
-            parts.append(_replayed(one, op, epilogue, _slicing(i * filters, filters, op, session), session))
+            parts.append(replayed(one, op, epilogue, _slicing(i * filters, filters, op, session), session))
         whole = build(Concat, session, *parts, axis=len(shape_of(last.results[0])) - 1)
     last.results[0].replace_all_uses_with(whole)
 
@@ -52,7 +52,7 @@ def widen(op: Conv | MatMul, groups: int, filters: int, session: Session) -> Non
 
     with ir.InsertionPoint(last.operation), op.location:
         one = build(type(op), session, op.operands[0], wide(op.operands[1]), **op.values)
-        value = _replayed(one, op, epilogue, lambda known: wide(known) if _has_filters(known, op) else known, session)
+        value = replayed(one, op, epilogue, lambda known: wide(known) if has_filters(known, op) else known, session)
         narrow = _cut(value, before, filters, users(last.results[0]), session)
     last.results[0].replace_all_uses_with(narrow)
 
@@ -105,7 +105,7 @@ def unweave(op: Einsum, weave: Weave, session: Session) -> None:
         data = reshaped(op.operands[0], (*pixels, shape_of(op.operands[0])[-1]), session)
         for matrix in _matrices(op, weave, session):
             product = build(MatMul, session, data, matrix)
-            parts.append(_replayed(product, op, epilogue, lambda known: _flat(known, session), session))
+            parts.append(replayed(product, op, epilogue, lambda known: _flat(known, session), session))
         woven = _woven(parts, op, weave, session)
     last.results[0].replace_all_uses_with(woven)
 
@@ -156,7 +156,7 @@ def _extends(op: Op, results: Sequence[ir.Value]) -> bool:
     return same_shape and all(value in results or is_known(value) for value in op.operands)
 
 
-def _replayed(value: ir.Value, op: Op, epilogue: Sequence[Op], fit: Fit, session: Session) -> ir.Value:
+def replayed(value: ir.Value, op: Op, epilogue: Sequence[Op], fit: Fit, session: Session) -> ir.Value:
     """The epilogue of `op` applied to `value`."""
     replaced = {op.results[0]: value}
     for one in epilogue:
@@ -166,10 +166,10 @@ def _replayed(value: ir.Value, op: Op, epilogue: Sequence[Op], fit: Fit, session
 
 
 def _slicing(first: int, filters: int, op: Op, session: Session) -> Fit:
-    return lambda value: _channels(value, first, filters, session) if _has_filters(value, op) else value
+    return lambda value: _channels(value, first, filters, session) if has_filters(value, op) else value
 
 
-def _has_filters(value: ir.Value, op: Op) -> bool:
+def has_filters(value: ir.Value, op: Op) -> bool:
     shape = shape_of(value)
     return bool(shape) and shape[-1] == shape_of(op.results[0])[-1]
 

@@ -7,7 +7,16 @@ from pyipu.dialect import OPS
 from pyipu.dialect.types import Tensor
 from tests.dialect.samples import SAMPLES, Sample
 
-_NAMES = ("conv", "matmul", "packed_matmul", "einsum", "paired_conv", "quad_conv", "winograd_product")
+_NAMES = (
+    "conv",
+    "matmul",
+    "packed_matmul",
+    "shuffled_matmul",
+    "einsum",
+    "paired_conv",
+    "quad_conv",
+    "winograd_product",
+)
 CONTRACTIONS = [sample for sample in SAMPLES if sample.mnemonic in _NAMES]
 
 

@@ -78,3 +78,12 @@ func.func @main(%a: tensor<4x5xf32>, %b: tensor<2x1x3x8xf32>) {
   %0 = "ipu.packed_matmul"(%a, %b) : (tensor<4x5xf32>, tensor<2x1x3x8xf32>) -> tensor<4x16xf32>
   return
 }
+
+// -----
+
+// Eight columns cannot hold three groups side by side.
+func.func @main(%a: tensor<4x9xf32>, %b: tensor<2x3x8xf32>) {
+  // expected-error@+1 {{cannot multiply tensor<4x9xf32> with tensor<2x3x8xf32>}}
+  %0 = "ipu.shuffled_matmul"(%a, %b) : (tensor<4x9xf32>, tensor<2x3x8xf32>) -> tensor<4x16xf32>
+  return
+}

@@ -21,3 +21,10 @@ func.func @packed_matmul(%a: tensor<5x6xf32>, %b: tensor<2x2x3x8xf32>) -> tensor
   %0 = "ipu.packed_matmul"(%a, %b) : (tensor<5x6xf32>, tensor<2x2x3x8xf32>) -> tensor<5x32xf32>
   return %0 : tensor<5x32xf32>
 }
+
+// Two groups of channels times two blocks of eight columns, which are of both groups in turns.
+// CHECK: "ipu.shuffled_matmul"(%arg0, %arg1) : (tensor<5x6xf32>, tensor<2x3x8xf32>) -> tensor<5x16xf32>
+func.func @shuffled_matmul(%a: tensor<5x6xf32>, %b: tensor<2x3x8xf32>) -> tensor<5x16xf32> {
+  %0 = "ipu.shuffled_matmul"(%a, %b) : (tensor<5x6xf32>, tensor<2x3x8xf32>) -> tensor<5x16xf32>
+  return %0 : tensor<5x16xf32>
+}

@@ -56,6 +56,24 @@ func.func @shuffle(%x: tensor<1x3x5x2x4xf32>) -> tensor<1x3x5x8xf32> {
 
 // -----
 
+// Channels that are shuffled behind a product in groups are computed in their order.
+// CHECK-LABEL: @shuffled
+// CHECK: %[[W:.*]] = "ipu.parameter"() {{.*}} -> tensor<2x3x16xf32>
+// CHECK-NEXT: %[[Y:.*]] = "ipu.shuffled_matmul"(%arg0, %[[W]])
+// CHECK-NEXT: "ipu.relu"(%[[Y]])
+// CHECK-NOT: "ipu.interleave"
+func.func @shuffled(%x: tensor<1x3x7x6xf32>) -> tensor<1x3x7x32xf32> {
+  %w = "ipu.parameter"() {key = "w"} : () -> tensor<1x1x3x32xf32>
+  %0 = "ipu.conv"(%x, %w) {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, groups = 2 : i64} : (tensor<1x3x7x6xf32>, tensor<1x1x3x32xf32>) -> tensor<1x3x7x32xf32>
+  %1 = "ipu.relu"(%0) : (tensor<1x3x7x32xf32>) -> tensor<1x3x7x32xf32>
+  %2 = "ipu.reshape"(%1) {shape = array<i64: 1, 3, 7, 2, 16>} : (tensor<1x3x7x32xf32>) -> tensor<1x3x7x2x16xf32>
+  %3 = "ipu.transpose"(%2) {permutation = array<i64: 0, 1, 2, 4, 3>} : (tensor<1x3x7x2x16xf32>) -> tensor<1x3x7x16x2xf32>
+  %4 = "ipu.reshape"(%3) {shape = array<i64: 1, 3, 7, 32>} : (tensor<1x3x7x16x2xf32>) -> tensor<1x3x7x32xf32>
+  return %4 : tensor<1x3x7x32xf32>
+}
+
+// -----
+
 // Other dimensions than the woven ones stay as they are.
 // CHECK-LABEL: @rows
 // CHECK-NOT: ipu.interleave
