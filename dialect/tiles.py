@@ -21,6 +21,11 @@ class Tiles:
     workgroup: str = ""
     """The attribute of an `scf.forall` each of whose turns is a workgroup."""
 
+    @property
+    def vector_bytes(self) -> int:
+        """The bytes of a vector register; 0 for targets whose code generator writes all loops."""
+        return 0
+
     def described(self, device: str) -> Tiles:
         """The choices for a device, which is as IREE describes it."""
         return self
@@ -57,7 +62,7 @@ class Tiles:
         return ""
 
     def pairs(self, tiles: int, blocks: int) -> tuple[int, int] | None:
-        """For sums over groups of channels that are written out as loops over vectors.
+        """For loops over vectors that are written out.
 
         Returns how many of so many tiles of pixels and blocks of columns one workgroup computes; None where the code
         generator should do all of it.

@@ -143,5 +143,10 @@ class BufferWriter(VectorWriter):
         name = self.line(f"vector.bitcast {spread} : vector<{self.lanes}xi32> to {many}")
         return Scalar(name, buffer.dtype, together * self.lanes)
 
+    def shuffled(self, first: Scalar, second: Scalar, order: Sequence[int]) -> Scalar:
+        """Lanes of two vectors, by their numbers in both."""
+        name = self.line(f"vector.shuffle {first.name}, {second.name} {list(order)} : {first.type}, {second.type}")
+        return Scalar(name, first.dtype, len(order))
+
     def store(self, value: Scalar, buffer: Buffer | Scratch, place: str) -> None:
         self.lines.append(f"vector.store {value.name}, {buffer.name}[{place}] : {buffer.type}, {value.type}")

@@ -207,11 +207,7 @@ class _Codelet:
         """The bytes of four vectors: one of each, of the first channel, and so on."""
         first, second, third, last = rows
         order = [row * self.writer.lanes + channel for channel in range(self.writer.lanes) for row in range(QUAD)]
-        return self._shuffled(self._joined(first, second), self._joined(third, last), order)
+        return self.writer.shuffled(self._joined(first, second), self._joined(third, last), order)
 
     def _joined(self, first: Scalar, second: Scalar) -> Scalar:
-        return self._shuffled(first, second, list(range(2 * self.writer.lanes)))
-
-    def _shuffled(self, first: Scalar, second: Scalar, order: list[int]) -> Scalar:
-        name = self.writer.line(f"vector.shuffle {first.name}, {second.name} {order} : {first.type}, {second.type}")
-        return Scalar(name, first.dtype, len(order))
+        return self.writer.shuffled(first, second, list(range(2 * self.writer.lanes)))

@@ -17,6 +17,7 @@ from pyipu.targets.depthwise import depthwise_kernel
 from pyipu.targets.paired import paired_kernel
 from pyipu.targets.shuffled import shuffled_kernel
 from pyipu.targets.tiles import TiledNest, Tiling
+from pyipu.targets.transposition import transposition_kernel
 
 ALIGNMENT = 64
 """Bytes at which every binding starts; the code generator may rely on it."""
@@ -27,7 +28,7 @@ _BY_THE_CODE_GENERATOR = "%x, %y, %z = iree_tensor_ext.dispatch.workgroup_count_
 _AS_IT_IS = "attributes {translation_info = #iree_codegen.translation_info<pipeline = #iree_codegen.no_pipeline>} "
 """Loops that are written out are neither tiled nor made vectors of by IREE."""
 
-_KERNELS = (paired_kernel, depthwise_kernel, shuffled_kernel)
+_KERNELS = (paired_kernel, depthwise_kernel, shuffled_kernel, transposition_kernel)
 """What writes codelets out as loops over vectors, each of one kind; None where it leaves one to IREE."""
 
 

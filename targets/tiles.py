@@ -104,6 +104,10 @@ class Processor(Tiles):
     note: Note = field(default=lambda nest: None, repr=False, compare=False)
     """Is told each nest that was tiled."""
 
+    @property
+    def vector_bytes(self) -> int:
+        return self.registers.lanes * _FLOAT
+
     def noting(self, note: Note) -> Processor:
         return replace(self, note=note)
 
