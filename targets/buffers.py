@@ -102,15 +102,6 @@ class BufferWriter(VectorWriter):
         attributes = "alignment = 64 : i64, operandSegmentSizes = array<i32: 0, 0>"
         return replace(memory, name=self.line(f'"memref.alloca"() <{{{attributes}}}> : () -> {memory.type}'))
 
-    def interleaved(self, vectors: Sequence[Scalar]) -> Scalar:
-        """The first elements of all vectors, which are a power of two, the second ones, and so on, in one vector."""
-        if len(vectors) == 1:
-            return vectors[0]
-        even, odd = self.interleaved(vectors[::2]), self.interleaved(vectors[1::2])
-        both = Scalar("", even.dtype, 2 * even.lanes)
-        name = self.line(f"vector.interleave {even.name}, {odd.name} : {even.type} -> {both.type}")
-        return replace(both, name=name)
-
     def load(self, buffer: Buffer, place: str) -> Scalar:
         """Neighbours from `place` on."""
         dtype = buffer.dtype

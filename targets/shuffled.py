@@ -27,6 +27,7 @@ from pyipu.passes.planning.blocks import largest_divisor
 from pyipu.targets.binding import Interface
 from pyipu.targets.buffers import Buffer, BufferWriter, Scratch
 from pyipu.targets.vector_codelet import Buffers, Epilogue, Kernel, ProductLoops, SumTile
+from pyipu.targets.weaving import interleaved
 
 SCRATCH = 4096
 """Numbers that are copied at once: they fill half of the nearest cache, and of the stack that IREE grants."""
@@ -146,7 +147,8 @@ class _Codelet:
         narrow = BufferWriter(self.writer.codelet, self._together)
         places = [narrow.sum([*read, (group * self.depth, 1)]) for group in range(self.groups)]
         loaded = [narrow.cast(narrow.load(self.data, place), scratch.dtype) for place in places]
-        narrow.store(narrow.interleaved(loaded), scratch, narrow.sum(write))
+        for number, one in enumerate(interleaved(narrow, loaded)):
+            narrow.store(one, scratch, narrow.sum([*write, (number * narrow.lanes, 1)]))
 
     def _columns(self, pixel: Sequence[str], scratch: Scratch) -> Sequence[Scalar]:
         """All sums of a tile: some blocks of columns after the other, and those that are left."""

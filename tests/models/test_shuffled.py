@@ -119,7 +119,7 @@ def test_shuffled_channels_are_one_product(case: Case) -> None:
 
 def test_channels_that_fit_no_scratch_are_left_to_the_code_generator() -> None:
     program = lower(MANY.model(), CPU).stream
-    assert "@shuffled_matmul" in program and "vector.interleave" not in program
+    assert "@shuffled_matmul" in program and "memref.alloca" not in program
     check(MANY, pyipu.compile(MANY.model(), CPU, cache=False)(MANY.data))
 
 
@@ -133,7 +133,7 @@ def test_other_shuffles_are_computed_as_they_are(case: Case) -> None:
 def test_weights_and_channels_may_be_stored_in_fewer_bits(storage: str, rounding: float) -> None:
     """What is rounded is each number, not each sum, and so by no more."""
     case = Case(68, 136, 4, (6, 28))
-    assert "vector.interleave" in lower(case.model(), CPU, storage=storage).stream
+    assert "memref.alloca" in lower(case.model(), CPU, storage=storage).stream
     check(case, pyipu.compile(case.model(), CPU, storage=storage, cache=False)(case.data), rounding)
 
 
