@@ -15,7 +15,7 @@ from pyipu.dialect.program import Allocate, Border, Execute
 from pyipu.dialect.types import tensor_of
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
-from pyipu.passes.planning.allocation import Allocation, Interval, allocate
+from pyipu.passes.planning.allocation import Allocation, Interval, allocate, lower_bound
 from pyipu.passes.planning.lifetimes import Touch, live_interval
 from pyipu.passes.planning.validation import validate
 from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, region_of
@@ -45,6 +45,11 @@ class AllocateArena(Pass):
         if not allocation.proved_optimal:
             excess = allocation.peak - allocation.lower_bound
             session.remark(self.NAME, main.location, f"the arena is {excess} bytes above its lower bound")
+
+    def least(self, module: ir.Module) -> int:
+        """Bytes that no arena can be smaller than, of a placed program; without looking for offsets."""
+        main = main_function(module)
+        return lower_bound(live_intervals(main, arena_buffers(main), self.alignment), self.alignment)
 
 
 def arena_buffers(main: func.FuncOp) -> dict[str, Allocate]:

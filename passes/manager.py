@@ -51,6 +51,22 @@ class Pipeline:
         """The same passes with these options, where they have them."""
         return Pipeline(tuple(_having(one, options) for one in self.passes))
 
+    def until(self, name: str) -> Pipeline:
+        """The passes in front of the last one with that name; none if there is no such pass."""
+        return Pipeline(self.passes[: max([0, *self._places(name)])])
+
+    def until_behind(self, name: str) -> Pipeline:
+        """The passes up to the last one with that name; none if there is no such pass."""
+        return Pipeline(self.passes[: max([0, *(place + 1 for place in self._places(name))])])
+
+    def _places(self, name: str) -> list[int]:
+        return [i for i, one in enumerate(self.passes) if isinstance(one, Pass) and name == one.NAME]
+
+
+def joined(pipelines: Sequence[Pipeline]) -> Pipeline:
+    """The passes of all of them, one after the other."""
+    return Pipeline(tuple(one for pipeline in pipelines for one in pipeline.passes))
+
 
 def _having(one: Pass | MlirPass, options: dict[str, Any]) -> Pass | MlirPass:
     return replace(one, **{name: value for name, value in options.items() if hasattr(one, name)})

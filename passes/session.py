@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from pyipu.parameters import Parameters
+from pyipu.passes.planning.streaming import Planners
 
 _LOCATION = re.compile(r'loc\("([^"]*)"(:\d+:\d+)?')
 
@@ -26,10 +27,11 @@ class Remark:
 
 @dataclass
 class Session:
-    """The weights, and what passes had to say."""
+    """The weights, what passes had to say, and what planning strips for one peak found out for the next one."""
 
     parameters: Parameters = field(default_factory=Parameters)
     remarks: list[Remark] = field(default_factory=list)
+    planners: Planners = field(default_factory=Planners)
 
     def remark(self, source: str, where: object, message: str) -> None:
         """Records a decision; `where` is an MLIR location or a name."""

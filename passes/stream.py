@@ -14,7 +14,8 @@ from iree.compiler import ir
 from pyipu.dialect.attributes import KINDS
 from pyipu.passes.base import Pass
 from pyipu.passes.functions import main_function
-from pyipu.passes.planning.streaming import Covered, Stretch, cheapest_stretches, free_stretches
+from pyipu.passes.planning.row_run import RowRun
+from pyipu.passes.planning.streaming import Covered, Planners, Stretch, cheapest_stretches, free_stretches
 from pyipu.passes.row_runs import Run, row_runs
 from pyipu.passes.session import Session
 from pyipu.passes.strip_writer import StripWriter
@@ -35,13 +36,18 @@ class Stream(Pass):
     def run(self, module: ir.Module, session: Session) -> None:
         expected = 0
         for run in row_runs(module):
-            chosen = cheapest_stretches(run.rows, self.peak) if self.peak else free_stretches(run.rows, self.free)
+            chosen = self._chosen(run.rows, session.planners)
             expected = max(expected, chosen.peak)
             self._copy(run, chosen, session)
             if any(stretch.in_strips for stretch in chosen.cover):
                 self._apply(replace(run, rows=chosen.run), chosen.cover, module, session)
 
         main_function(module).attributes["ipu.expected_bytes"] = KINDS["int"].encode(expected)
+
+    def _chosen(self, rows: RowRun, planners: Planners) -> Covered:
+        if self.peak:
+            return cheapest_stretches(rows, self.peak, planners)
+        return free_stretches(rows, self.free, planners)
 
     def _copy(self, run: Run, chosen: Covered, session: Session) -> None:
         for number in chosen.run.apart:

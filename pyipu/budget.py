@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from pyipu.errors import Error, MemoryBudgetError
@@ -18,11 +19,8 @@ Budget = int | str
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]*)\s*")
 
-_HIGHEST, _RATIO, _LOWEST = 2.0**40, 0.93, 2.0**12
-"""The peaks that are tried, in bytes. They are the same for every budget, so that a smaller one never gets more."""
-
-_PATIENCE = 2
-"""So many lower peaks in a row may leave the arena as it is before the search ends."""
+_RATIO = 0.93
+"""The next peak that is asked for, as a part of the one that was got."""
 
 
 def parse_budget(budget: Budget) -> Budget:
@@ -41,40 +39,61 @@ def parse_budget(budget: Budget) -> Budget:
 
 
 class Plan(Protocol):
-    """What is searched for."""
-
-    @property
-    def arena_bytes(self) -> int: ...
+    """What is searched for. Its figures are in bytes; each is found out when it is asked for, at a cost."""
 
     @property
     def expected_bytes(self) -> int:
-        """What the strips were expected to need; more than what was asked for when there is nothing lower."""
+        """What the strips are expected to need; more than what was asked for when there is nothing lower."""
         ...
+
+    @property
+    def least_bytes(self) -> int:
+        """The arena is certain to be no smaller; this is known before its offsets are searched."""
+        ...
+
+    @property
+    def arena_bytes(self) -> int: ...
 
 
 Candidate = TypeVar("Candidate", bound=Plan)
 
 
 def best_within(searches: Iterable[Search[Candidate]], budget: Budget, allow_over_budget: bool) -> Candidate:
-    """The cheapest plan whose arena is within the budget, of the first search that has one; for "min", the one with the
-    smallest arena of all.
+    """The first candidate of all searches, one after the other, whose arena is within the budget; for "min", the one
+    with the smallest arena.
+
+    A smaller budget never gets a larger arena. The candidates do not depend on the budget, and what is skipped on the
+    way to the first that fits b is above b; so whatever is found for less than b is that one, or comes later: then that
+    one's arena was above the smaller budget, and so above the arena that was found. Nothing is below the smallest.
+    The plan without a budget is the first candidate, which every budget gets that it fits.
 
     Raises:
         MemoryBudgetError: no plan is, and `allow_over_budget` is not set; names the smallest arena there is.
     """
     limit = budget if isinstance(budget, int) else -1
-    found: list[Candidate] = []
-    for search in searches:
-        found.append(search.within(limit))
-        if found[-1].arena_bytes <= limit:
-            return found[-1]
-    least = min(found, key=lambda candidate: candidate.arena_bytes)
+    above: list[Candidate] = []
+    for candidate in chain.from_iterable(search.candidates() for search in searches):
+        if candidate.least_bytes <= limit and candidate.arena_bytes <= limit:
+            return candidate
+        above.append(candidate)
+    least = _smallest(above)
     if limit < 0 or allow_over_budget:
         return least
     raise MemoryBudgetError(
         f"no plan fits into a memory budget of {limit:,} bytes; "
         f"the smallest budget that does is memory_budget={least.arena_bytes}"
     )
+
+
+def _smallest(candidates: Sequence[Candidate]) -> Candidate:
+    """The first of those with the smallest arena; no arena is looked for that cannot be it."""
+    bounds = sorted((candidate.least_bytes, number) for number, candidate in enumerate(candidates))
+    best = (candidates[bounds[0][1]].arena_bytes, bounds[0][1])
+    for bound in bounds[1:]:
+        if bound > best:
+            break
+        best = min(best, (candidates[bound[1]].arena_bytes, bound[1]))
+    return candidates[best[1]]
 
 
 @dataclass(frozen=True)
@@ -86,39 +105,32 @@ class Search(Generic[Candidate]):
 
     attempt: Callable[[int], Candidate]
 
-    def within(self, limit: int) -> Candidate:
-        """The cheapest plan whose arena is at most `limit` bytes; the one with the smallest arena if there is none."""
+    def candidates(self) -> Iterator[Candidate]:
+        """The plan that costs no time, those for lower and lower peaks, which cost more, and those of the least peak.
+
+        Asking for a peak between the one that was asked for last and the one that was got would get the same again.
+        """
         free = self.attempt(0)
-        for candidate in self._lower(free, limit) if limit >= 0 else (free,):
-            if candidate.arena_bytes <= limit:
-                return candidate
-        return self._least(free)
-
-    def _lower(self, free: Candidate, limit: int) -> Iterator[Candidate]:
-        """The plan that costs no time, and cheaper ones first, until nothing gets any lower."""
         yield free
-        lowest, in_vain = free.arena_bytes, 0
-        for peak in _peaks(limit):
-            candidate = self.attempt(peak)
-            yield candidate
-            in_vain = 0 if candidate.arena_bytes < lowest else in_vain + 1
-            lowest = min(lowest, candidate.arena_bytes)
-            if candidate.expected_bytes > peak or in_vain >= _PATIENCE:
-                return
+        got = max(free.expected_bytes, free.arena_bytes)
+        while (peak := int(got * _RATIO)) > 0:
+            lower = self.attempt(peak)
+            if lower.expected_bytes > peak:
+                break
+            got = lower.expected_bytes
+            yield lower
+        yield from self._lowest(got)
 
-    def _least(self, free: Candidate) -> Candidate:
-        """The smallest arena, of the least peak that is expected and of two that are a little above it.
+    def _lowest(self, got: int) -> Iterator[Candidate]:
+        """The plan of the least peak, behind two that are a little above it, but below the peak that was got before.
 
-        Offsets fit together better with one plan than with another. Of equal arenas the cheapest plan's is taken.
+        Offsets fit together better with one plan than with another.
         """
         bottom = self.attempt(1)
-        above = [self.attempt(int(bottom.expected_bytes / _RATIO**power)) for power in (1, 0.5)]
-        return min((free, *above, bottom), key=lambda candidate: candidate.arena_bytes)
-
-
-def _peaks(below: int) -> Iterator[int]:
-    peak = _HIGHEST
-    while peak > _LOWEST:
-        if peak <= below:
-            yield int(peak)
-        peak *= _RATIO
+        least = bottom.expected_bytes
+        for peak in (int(least / _RATIO**power) for power in (1, 0.5)):
+            above = self.attempt(peak) if peak < got else bottom
+            if above.expected_bytes > least:
+                got = above.expected_bytes
+                yield above
+        yield bottom

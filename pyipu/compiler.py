@@ -373,8 +373,9 @@ class Prepared:
 
     def _planned(self, allow_over_budget: bool) -> Planned:
         if self.budget is None:
-            return self.graphs[0].plan()
-        return best_within((Search(graph.attempt) for graph in self.graphs), self.budget, allow_over_budget)
+            return self.graphs[0].plan().finished()
+        searches = (Search(graph.attempt) for graph in self.graphs)
+        return best_within(searches, self.budget, allow_over_budget).finished()
 
 
 def _checked(winograd: int) -> int:

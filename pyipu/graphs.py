@@ -4,26 +4,64 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from iree.compiler import ir
 
 from pyipu.budget import Budget
 from pyipu.observers import Observer
+from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.functions import copy_of, main_function
-from pyipu.passes.manager import PassManager, Pipeline
+from pyipu.passes.manager import PassManager, Pipeline, joined
 from pyipu.passes.session import Remark, Session
+from pyipu.passes.stream import Stream
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Planned:
-    """A program whose memory is planned; all in bytes."""
+    """A program whose memory is planned step by step, no further than its figures are asked for; all in bytes."""
 
     module: ir.Module
-    arena_bytes: int
-    expected_bytes: int
-    remarks: Sequence[Remark]
-    milliseconds: Sequence[tuple[str, float]]
+    left: Pipeline
+    """The passes that have not run yet."""
+    session: Session
+    milliseconds: list[tuple[str, float]]
+    """Time per pass."""
+    observe: Observer
+
+    @property
+    def remarks(self) -> Sequence[Remark]:
+        return self.session.remarks
+
+    @cached_property
+    def expected_bytes(self) -> int:
+        """What strips were expected to need; the arena on targets that have none."""
+        self._run(self.left.until_behind(Stream.NAME))
+        expected = _figure(self.module, "expected")
+        return self.arena_bytes if expected is None else expected
+
+    @cached_property
+    def least_bytes(self) -> int:
+        """The lower bound of the arena."""
+        self._run(self.left.until(AllocateArena.NAME))
+        waiting = [one for one in self.left.passes if isinstance(one, AllocateArena)]
+        return waiting[0].least(self.module) if waiting else self.arena_bytes
+
+    @cached_property
+    def arena_bytes(self) -> int:
+        self._run(self.left.until_behind(AllocateArena.NAME))
+        return _figure(self.module, "arena") or 0
+
+    def finished(self) -> Planned:
+        """The same, with nothing left to run."""
+        self._run(self.left)
+        return self
+
+    def _run(self, some: Pipeline) -> None:
+        """Runs the first of the passes that are left."""
+        self.milliseconds += _run([some], self.module, self.session, self.observe)
+        self.left = Pipeline(self.left.passes[len(some.passes) :])
 
 
 @dataclass(frozen=True)
@@ -48,10 +86,8 @@ class Graph:
         return self._planned(self.module, self.pipelines)
 
     def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> Planned:
-        session = Session(self.session.parameters)
-        milliseconds = [*self.milliseconds, *_run(pipelines, module, session, self.observe)]
-        arena, remarks = _figure(module, "arena"), [*self.session.remarks, *session.remarks]
-        return Planned(module, arena, _figure(module, "expected", arena), remarks, milliseconds)
+        session = replace(self.session, remarks=[*self.session.remarks])
+        return Planned(module, joined(pipelines), session, [*self.milliseconds], self.observe)
 
 
 def graphs_of(
@@ -83,12 +119,13 @@ def _run(
     pipelines: Sequence[Pipeline], module: ir.Module, session: Session, observe: Observer
 ) -> list[tuple[str, float]]:
     """Runs pipelines one after the other and returns the milliseconds of each pass."""
-    manager = PassManager(Pipeline(tuple(one for pipeline in pipelines for one in pipeline.passes)), observe=observe)
-    manager.run(module, session)
+    manager = PassManager(joined(pipelines), observe=observe)
+    if manager.pipeline.passes:
+        manager.run(module, session)
     return manager.milliseconds
 
 
-def _figure(module: ir.Module, name: str, otherwise: int = 0) -> int:
+def _figure(module: ir.Module, name: str) -> int | None:
     """Bytes that a pass noted on the main function."""
     attributes = main_function(module).attributes
-    return ir.IntegerAttr(attributes[f"ipu.{name}_bytes"]).value if f"ipu.{name}_bytes" in attributes else otherwise
+    return ir.IntegerAttr(attributes[f"ipu.{name}_bytes"]).value if f"ipu.{name}_bytes" in attributes else None

@@ -12,9 +12,12 @@ rows of several, they are joined to a new piece first, without the rows that nob
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
+from operator import attrgetter
 from typing import NamedTuple
 
 WHOLE = 1 << 40
@@ -39,7 +42,12 @@ class RowUse:
         """The rows of the operand, of `rows` in all, that result rows [first, end) read; border rows are left out."""
         begin = first // self.repeat * self.stride - self.low
         last = (end - 1) // self.repeat * self.stride - self.low + self.window
-        return min(max(begin, 0), rows), min(max(last, 0), rows)
+        return _between(begin, rows), _between(last, rows)
+
+
+def _between(row: int, rows: int) -> int:
+    """The nearest row boundary there is; written out, because it is looked for more often than anything else."""
+    return 0 if row < 0 else rows if row > rows else row
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class RowOp:
     grain: int = WHOLE
     """The most rows that are computed at once."""
 
-    @property
+    @cached_property
     def unit(self) -> int:
         """Strips begin at multiples of so many rows."""
         return max((use.repeat for use in self.uses), default=1)
@@ -163,7 +171,7 @@ class Puller:
     def _compute(self, op: int, stop: int) -> None:
         first = self.done[op]
         needs = [(use.value, *use.needed(first, stop, self.ops[use.value].rows)) for use in self.ops[op].uses]
-        parts = tuple(self._part(*need) for need in needs)
+        parts = tuple([self._part(*need) for need in needs])
         self._make(Kind.COMPUTE, op, first, stop, parts)
         self.done[op] = stop
 
@@ -177,15 +185,15 @@ class Puller:
     def _part(self, value: int, first: int, end: int) -> Part:
         """Rows [first, end) of a value in one piece."""
         pieces = self.pieces[value]
-        touched = [piece for piece in pieces if piece.first < end and piece.end > first]
-        if len(touched) == 1:
-            return Part(touched[0].piece, first, end)
-        needed = self.first_needed(value)
-        kept = min(needed, first)
-        parts = tuple(Part(piece.piece, max(piece.first, kept), piece.end) for piece in touched)
-        rest = [piece for piece in pieces if piece not in touched]
+        stop = bisect_left(pieces, end, key=_first_row)
+        start = bisect_right(pieces, first, hi=stop, key=_end_row)
+        if stop - start == 1:
+            return Part(pieces[start].piece, first, end)
+        kept = min(self.first_needed(value), first)
+        parts = tuple([Part(piece.piece, max(piece.first, kept), piece.end) for piece in pieces[start:stop]])
+        rest = pieces[stop:]
         joined = self._make(Kind.JOIN, value, parts[0].first, parts[-1].end, parts)
-        self.pieces[value] = sorted([*rest, joined], key=lambda piece: piece.first)
+        self.pieces[value] = [*pieces[:start], joined, *rest]
         return Part(joined.piece, first, end)
 
     def first_needed(self, value: int) -> int:
@@ -197,6 +205,9 @@ class Puller:
     def _next_read(self, reader: int, use: RowUse) -> int:
         done, rows = self.done[reader], self.ops[use.value].rows
         return use.needed(done, done + 1, rows)[0] if done < self.ops[reader].rows else rows
+
+
+_first_row, _end_row = attrgetter("first"), attrgetter("end")
 
 
 def _readers(ops: Sequence[RowOp]) -> list[list[tuple[int, RowUse]]]:
@@ -237,23 +248,28 @@ def keep_apart(actions: Sequence[Action], numbers: int, share_kept: float) -> li
 
     They are at most `share_kept` of the piece. New pieces get the numbers from `numbers` on.
     """
-    uses: dict[int, list[tuple[int, Part]]] = {}
+    uses: dict[int, list[tuple[int, Part]]] = {
+        action.made.piece: [(t, action.made)] for t, action in enumerate(actions)
+    }
     for time, action in enumerate(actions):
         for part in action.parts:
             uses.setdefault(part.piece, []).append((time, part))
     kept: dict[int, list[Action]] = {}
-    renamed: dict[tuple[int, int], int] = {}
-    for time, action in enumerate(actions):
-        found = _kept_part(action.made, [(time, action.made), *uses.get(action.made.piece, [])], share_kept)
+    renamed: dict[int, dict[int, int]] = {}
+    for action in actions:
+        found = _kept_part(action.made, uses[action.made.piece], share_kept)
         if found is None:
             continue
         when, part = found
         kept.setdefault(when, []).append(Action(Kind.KEEP, action.op, part._replace(piece=numbers), (part,)))
-        renamed |= {(after, part.piece): numbers for after, _ in uses[part.piece] if after > when}
+        for after in (after for after, _ in uses[part.piece] if after > when):
+            renamed.setdefault(after, {})[part.piece] = numbers
         numbers += 1
     together = _joined_apart(actions) if share_kept > 0.5 else actions
     return [
-        one for time, action in enumerate(together) for one in (_renamed(action, time, renamed), *kept.get(time, []))
+        one
+        for time, action in enumerate(together)
+        for one in (_renamed(action, renamed[time]) if time in renamed else action, *kept.get(time, ()))
     ]
 
 
@@ -271,15 +287,16 @@ def _joined_apart(actions: Sequence[Action]) -> list[Action]:
 def _kept_part(made: Part, uses: Sequence[tuple[int, Part]], share_kept: float) -> tuple[int, Part] | None:
     """After which action to keep which rows of a piece: a small enough share, and none that are used soon."""
     for i in range(1, len(uses)):
-        (before, _), (after, _) = uses[i - 1], uses[i]
+        before = uses[i - 1][0]
+        if uses[i][0] - before <= LONG_GAP:
+            continue
         first, end = min(part.first for _, part in uses[i:]), max(part.end for _, part in uses[i:])
-        if after - before > LONG_GAP and end - first <= share_kept * made.rows:
+        if end - first <= share_kept * made.rows:
             return before, Part(made.piece, first, end)
     return None
 
 
-def _renamed(action: Action, time: int, renamed: Mapping[tuple[int, int], int]) -> Action:
-    if not any((time, part.piece) in renamed for part in action.parts):
-        return action
-    parts = tuple(part._replace(piece=renamed.get((time, part.piece), part.piece)) for part in action.parts)
-    return replace(action, parts=parts)
+def _renamed(action: Action, numbers: Mapping[int, int]) -> Action:
+    return replace(
+        action, parts=tuple(part._replace(piece=numbers.get(part.piece, part.piece)) for part in action.parts)
+    )

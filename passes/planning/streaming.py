@@ -14,9 +14,13 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from itertools import pairwise, product
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pyipu.passes.planning.covers import CoverTable, Edge
 from pyipu.passes.planning.long_gathers import with_copied_gathers
 from pyipu.passes.planning.row_run import RowRun
 from pyipu.passes.planning.strip_bounds import COPIED_BYTES, WIDE, WIDTHS, StripBounds, Width, compute_cost
@@ -89,15 +93,17 @@ class Covered:
         return sum(stretch.cost for stretch in self.cover)
 
 
-def cheapest_stretches(run: RowRun, enough: int) -> Covered:
+def cheapest_stretches(run: RowRun, enough: int, planners: Planners | None = None) -> Covered:
     """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak."""
-    found = [Covered(one, _planner(one, None).cover(enough)) for one in _variants(run)]
+    known = planners or Planners()
+    found = [Covered(one, known.planner(one, None).cover(enough)) for one in known.variants(run)]
     return min(found, key=lambda one: (max(one.peak, enough), one.cost))
 
 
-def free_stretches(run: RowRun, allowance: float) -> Covered:
+def free_stretches(run: RowRun, allowance: float, planners: Planners | None = None) -> Covered:
     """The cover with the least peak of those whose strips and copies cost at most this part of the run's time."""
-    found = [Covered(one, _planner(one, allowance).cover(0)) for one in _variants(run)]
+    known = planners or Planners()
+    found = [Covered(one, known.planner(one, allowance).cover(0)) for one in known.variants(run)]
     return _needed(min(found, key=lambda one: (one.cost > allowance * run_time(run), one.peak)))
 
 
@@ -119,13 +125,6 @@ def _whole(run: RowRun, first: int, end: int) -> Stretch:
     return Stretch(first, end, run.whole_peak(first, end), run.copied_bytes(first, end) / COPIED_BYTES, exact=True)
 
 
-@lru_cache(maxsize=8)
-def _variants(run: RowRun) -> tuple[RowRun, ...]:
-    """The run as it is, and with copies where that may lower its memory."""
-    copying = with_copied_gathers(run)
-    return (run,) if copying is None else (run, copying)
-
-
 def run_time(run: RowRun) -> float:
     """Microseconds that the ops of a run take when they run whole, by estimate."""
     return sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
@@ -137,47 +136,71 @@ class _Planner:
     def __init__(self, run: RowRun, allowance: float | None) -> None:
         self.run, self.allowance = run, allowance
         self.options = list(_options(run, wide=allowance is not None))
-        self.numbers = {stretch: number for number, stretch in enumerate(self.options)}
+        edges = [Edge(one.peak, one.cost, one.before, one.behind, one.end) for one in self.options]
+        self.table = CoverTable(edges, (run.cuts[0], None), (run.cuts[-1], None))
+        self.bounded = np.array([not one.exact for one in self.options])
+        self.covers: dict[int, Cover] = {}
 
     def cover(self, enough: int) -> Cover:
+        """The best cover; asked for once more it is the same again, whatever was planned in between."""
+        if enough not in self.covers:
+            self.covers[enough] = tuple(self.options[number] for number in self._found(enough))
+        return self.covers[enough]
+
+    def _found(self, enough: int) -> list[int]:
         work, patience = 0, BUDGET_PATIENCE if self.allowance is None else PATIENCE
         while work < patience:
-            cover = self._best(self.options, enough)
-            unknown = [stretch for stretch in cover if not stretch.exact]
+            cover = self._best(enough)
+            unknown = [number for number in cover if self.bounded[number]]
             if not unknown:
                 return cover
-            work += sum(self._plan(stretch) for stretch in unknown)
-        return self._best([stretch for stretch in self.options if stretch.exact], enough)
+            work += sum(self._plan(number) for number in unknown)
+        return self._best(enough, self.bounded)
 
-    def _best(self, options: Sequence[Stretch], enough: int) -> Cover:
+    def _best(self, enough: int, hidden: NDArray[np.bool_] | None = None) -> list[int]:
+        table = self.table
         if self.allowance is None:
-            return _cheapest(options, enough, self.run) or self._lowest(options)
-        least = _least_peak(options, self.run)
-        peaks = sorted({stretch.peak for stretch in options if stretch.peak >= least})
-        covers = partial(_cheapest, options, run=self.run)
+            return table.cheapest(enough, hidden) or table.cheapest(table.least_peak(hidden), hidden)
+        peaks = table.peaks_from(table.least_peak(hidden), hidden)
+        covers = partial(table.cheapest, hidden=hidden)
         most = self.allowance * run_time(self.run)
         affordable = bisect_left(peaks, True, key=lambda peak: self._time(covers(peak), peak) <= most)
         return covers(peaks[min(affordable, len(peaks) - 1)])
 
-    def _time(self, cover: Cover, peak: int) -> float:
+    def _time(self, cover: Sequence[int], peak: int) -> float:
         """What the strips cost that stay, see `_needed`: what the others would gain pays for nothing."""
-        return sum(one.cost for one in cover if not one.in_strips or self.run.whole_peak(one.first, one.end) > peak)
+        stretches = (self.options[number] for number in cover)
+        return sum(one.cost for one in stretches if not one.in_strips or self.run.whole_peak(one.first, one.end) > peak)
 
-    def _lowest(self, options: Sequence[Stretch]) -> Cover:
-        return _cheapest(options, _least_peak(options, self.run), self.run)
-
-    def _plan(self, stretch: Stretch) -> int:
+    def _plan(self, number: int) -> int:
         """Plans a stretch in earnest; returns its strips."""
-        number = self.numbers[stretch]
-        self.options[number] = planned(self.run, stretch)
-        self.numbers[self.options[number]] = number
-        return self.options[number].strips
+        self.options[number] = found = planned(self.run, self.options[number])
+        self.table.change(number, found.peak, found.cost)
+        self.bounded[number] = False
+        return found.strips
 
 
-@lru_cache(maxsize=8)
-def _planner(run: RowRun, allowance: float | None) -> _Planner:
-    """One planner for all covers of a run: a budget asks for several."""
-    return _Planner(run, allowance)
+class Planners:
+    """The planners of a graph's runs: a budget asks for several covers, and what was planned for one serves the next.
+
+    Bounds are not exact, so what is known may decide a cover: it depends on which ones were asked for before.
+    """
+
+    def __init__(self) -> None:
+        self._variants: dict[RowRun, tuple[RowRun, ...]] = {}
+        self._planners: dict[tuple[RowRun, float | None], _Planner] = {}
+
+    def variants(self, run: RowRun) -> tuple[RowRun, ...]:
+        """The run as it is, and with copies where that may lower its memory."""
+        if run not in self._variants:
+            copying = with_copied_gathers(run)
+            self._variants[run] = (run,) if copying is None else (run, copying)
+        return self._variants[run]
+
+    def planner(self, run: RowRun, allowance: float | None) -> _Planner:
+        if (run, allowance) not in self._planners:
+            self._planners[run, allowance] = _Planner(run, allowance)
+        return self._planners[run, allowance]
 
 
 def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:
@@ -236,32 +259,3 @@ def planned(run: RowRun, stretch: Stretch) -> Stretch:
     peak = plan_peak(run, plan, stretch.first, known, stretch.pieces_in, stretch.pieces_out)
     cost = plan_cost(run, plan, stretch.first, stretch.end)
     return replace(stretch, peak=peak, cost=cost, exact=True, strips=len(plan.actions))
-
-
-def _least_peak(options: Sequence[Stretch], run: RowRun) -> int:
-    """The least peak of any cover; pieces at a cut are as wide as the strips on both sides of it."""
-    best: dict[Boundary, float] = {(run.cuts[0], None): 0.0}
-    for stretch in options:
-        peak = max(best.get(stretch.before, math.inf), stretch.peak)
-        best[stretch.behind] = min(best.get(stretch.behind, math.inf), peak)
-    return int(best[run.cuts[-1], None])
-
-
-def _cheapest(options: Sequence[Stretch], limit: int, run: RowRun) -> Cover:
-    """The cheapest cover none of whose stretches is above `limit` bytes; an empty one if there is none."""
-    best: dict[Boundary, tuple[float, Stretch | None]] = {(run.cuts[0], None): (0.0, None)}
-    for stretch in (stretch for stretch in options if stretch.peak <= limit):
-        before = best.get(stretch.before, (math.inf, None))[0]
-        if before + stretch.cost < best.get(stretch.behind, (math.inf, None))[0]:
-            best[stretch.behind] = (before + stretch.cost, stretch)
-    return _trace(best, run)
-
-
-def _trace(best: dict[Boundary, tuple[float, Stretch | None]], run: RowRun) -> Cover:
-    """The stretches of the best cover, from the last one back to the first."""
-    cover: list[Stretch] = []
-    _, stretch = best.get((run.cuts[-1], None), (math.inf, None))
-    while stretch is not None:
-        cover.insert(0, stretch)
-        stretch = best[stretch.before][1]
-    return tuple(cover)

@@ -155,8 +155,9 @@ class _PieceBuffers:
             self.inside[piece] = roots[0]
             return
         shared = self._shared(time, action, op)
+        begin = min([self.begin[one] for one in shared], default=time)
         self._open(action.op, action.made, time)
-        self.begin[piece] = min([time, *(self.begin[one] for one in shared)])
+        self.begin[piece] = begin
         for one in shared:
             self.inside[one] = piece
             del self.size[one]
@@ -170,15 +171,14 @@ class _PieceBuffers:
 
     def _shared(self, time: int, action: Action, op: StreamOp) -> list[int]:
         """The pieces that become part of the new one's buffer: gathered, or overwritten with their last use."""
+        gathered = action.kind is Kind.JOIN or (action.kind is Kind.COMPUTE and op.role is Role.GATHER)
+        if action.apart or action.kind is Kind.KEEP:
+            return []
+        if not gathered and (action.op in self.joined or not op.takes):
+            return []
         complete = [part.piece for part in action.parts if self.made.get(part.piece) == part]
         own = [piece for piece in dict.fromkeys(complete) if piece in self.size and piece not in self.apart]
-        if action.apart:
-            return []
-        if action.kind is Kind.JOIN or (action.kind is Kind.COMPUTE and op.role is Role.GATHER):
-            return own
-        if action.kind is Kind.KEEP or action.op in self.joined:
-            return []
-        return [piece for piece in own if self._can_take(time, action, op, piece)][:1]
+        return own if gathered else [piece for piece in own if self._can_take(time, action, op, piece)][:1]
 
     def _can_take(self, time: int, action: Action, op: StreamOp, piece: int) -> bool:
         same = self.size[piece] == action.made.rows * op.row_bytes
