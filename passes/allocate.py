@@ -31,7 +31,8 @@ class AllocateArena(Pass):
     alignment: int = 64
     """Bytes: every buffer starts at a multiple of it."""
     time_limit: float = 2.0
-    """Seconds after which the best offsets so far are taken, unless they met the lower bound or stalled before."""
+    """Seconds, as searches are estimated to take them, after which the best offsets so far are taken, unless they met
+    the lower bound or stalled before; the offsets are the same on every machine."""
 
     def run(self, module: ir.Module, session: Session) -> None:
         main = main_function(module)

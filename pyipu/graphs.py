@@ -10,12 +10,14 @@ from functools import cached_property
 from iree.compiler import ir
 
 from pyipu.budget import Budget
+from pyipu.dialect.winograd import WinogradProduct
 from pyipu.observers import Observer
 from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.functions import copy_of, main_function
 from pyipu.passes.manager import PassManager, Pipeline, joined
 from pyipu.passes.session import Remark, Session
 from pyipu.passes.stream import Stream
+from pyipu.passes.verifier import all_ops
 
 
 @dataclass(eq=False)
@@ -101,9 +103,11 @@ def graphs_of(
     """The model with fast convolutions in tiles of that size; with a budget, which they may not fit, also without."""
     if budget is None:
         return [_graph(module, pipelines, tiles, session, observe)]
-    sizes = dict.fromkeys([tiles, 0]) if any(pipeline.takes("largest") for pipeline in pipelines) else [0]
-    copies = [(copy_of(module), size) for size in sizes]
-    return [_graph(copied, pipelines, size, session, observe) for copied, size in copies]
+    direct = copy_of(module)
+    first = _graph(module, pipelines, tiles, session, observe)
+    if not any(isinstance(op, WinogradProduct) for op in all_ops(first.module)):
+        return [first]
+    return [first, _graph(direct, pipelines, 0, session, observe)]
 
 
 def _graph(module: ir.Module, pipelines: Sequence[Pipeline], tiles: int, session: Session, observe: Observer) -> Graph:

@@ -7,8 +7,7 @@ equals the lower bound, which no plan can beat, and a search that gains nothing 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,12 +21,12 @@ ESTIMATED_CONFLICTS = 200_000
 """Pairs of buffers whose several placements take some tenths of a second; DenseNet-121 has 538 before it is tiled."""
 
 CLIMBED = 0.25
-"""The part of the time for searching that hill climbing may take."""
+"""The part of the time for searching that hill climbing may take: it gains early or not at all."""
 STALLED = 0.25
 """The part of that time without a gain after which a search ends."""
 
-Improvements = Callable[[Problem, int, Patience, int], Iterator[IntArray]]
-"""Placements with lower and lower peaks, of a problem, below a peak, for as long as the patience lasts, by a seed."""
+_SEARCHES = (("hill climbing", climbing.improvements, CLIMBED), ("beam search", restarts.improvements, 1.0))
+"""What improves on a placement, one after the other, and the part that it may take of the time that is left."""
 
 
 class Part(NamedTuple):
@@ -92,16 +91,15 @@ def allocate(
     """Places every interval in one arena such that no two that are alive at the same step share a byte.
 
     Sizes are rounded up to `alignment` bytes, so every offset and the peak are multiples of it. `time_limit` is in
-    seconds; the first placement is finished even if it takes longer. A search ends before it if it gained nothing for a
-    quarter of the time, and for as long as it took to gain what it did. The result depends on `seed` alone, unless time
-    ends a search.
+    seconds as searches are estimated to take them; the first placement is finished even if it takes longer. A search
+    ends before it if it gained nothing for a quarter of the time, and for as long as it took to gain what it did. No
+    clock is read: the result depends on the arguments alone.
 
     Raises ValueError if names repeat, an interval is empty or a size is negative, or the alignment is no positive
     integer.
     """
-    deadline = time.monotonic() + time_limit
     problem = _problem(intervals, alignment)
-    method, offsets = _best(problem, deadline, seed)
+    method, offsets = _best(problem, time_limit, seed)
     placed = {interval.name: 0 for interval in intervals}
     for interval, parts in zip(_sized(intervals), problem.parts, strict=True):
         placed[interval.name] = int(offsets[parts[0][0]] - parts[0][1]) * alignment
@@ -117,7 +115,7 @@ def greedy_peak(intervals: Sequence[Interval], alignment: int = 64) -> int:
     problem = _problem(intervals, alignment)
     if problem.conflict_count > ESTIMATED_CONFLICTS:
         return problem.peak(greedy.sweep(problem)) * alignment
-    _, offsets = _best_greedy(problem, deadline=math.inf)
+    _, offsets = _best_greedy(problem, Patience(math.inf, math.inf))
     return problem.peak(offsets) * alignment
 
 
@@ -163,31 +161,30 @@ def _check_parts(interval: Interval, alignment: int) -> None:
         )
 
 
-def _best(problem: Problem, deadline: float, seed: int) -> tuple[str, IntArray]:
+def _best(problem: Problem, time_limit: float, seed: int) -> tuple[str, IntArray]:
     """The method and the offsets of the lowest peak."""
-    method, offsets = _best_greedy(problem, deadline)
-    for name, patience, improvements in _searches(deadline):
+    first = Patience(time_limit, time_limit)
+    method, offsets = _best_greedy(problem, first)
+    left = max(time_limit - first.spent, 0.0)
+    waits = left * STALLED
+    for name, improvements, share in _SEARCHES:
+        patience = Patience(left * share, waits)
         for better in improvements(problem, problem.peak(offsets), patience, seed):
             method, offsets = name, better
             patience.gain()
+        left = max(left - patience.spent, 0.0)
     return method, offsets
 
 
-def _searches(deadline: float) -> Iterator[tuple[str, Patience, Improvements]]:
-    """What improves on a placement, one after the other: hill climbing gains early or not at all."""
-    left = max(deadline - time.monotonic(), 0)
-    yield "hill climbing", Patience(deadline - left * (1 - CLIMBED), left * STALLED), climbing.improvements
-    yield "beam search", Patience(deadline, left * STALLED), restarts.improvements
-
-
-def _best_greedy(problem: Problem, deadline: float) -> tuple[str, IntArray]:
-    """The first greedy placement at the lower bound, else the best that is found before the deadline."""
+def _best_greedy(problem: Problem, patience: Patience) -> tuple[str, IntArray]:
+    """The first greedy placement at the lower bound, else the best that is found before the patience ends."""
     method, offsets = "first fit in time", greedy.sweep(problem)
     for other_method, other in _greedy(problem):
-        if problem.peak(offsets) == problem.lower_bound or time.monotonic() > deadline:
+        if problem.peak(offsets) == problem.lower_bound or patience.is_over:
             break
         if problem.peak(other) < problem.peak(offsets):
             method, offsets = other_method, other
+        patience.spend(greedy.seconds(problem))
     return method, offsets
 
 

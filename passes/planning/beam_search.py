@@ -9,7 +9,6 @@ MiniMalloc backtracks on a fixed capacity; here a beam of states competes on wha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyipu.passes.planning.floor_table import FloorTable
+from pyipu.passes.planning.patience import Patience
 from pyipu.passes.planning.problem import IntArray, Problem
 
 Grid = NDArray[np.integer]
 """A row per buffer or clique, a column per state."""
+
+LEVEL, BRANCHED, PLACED = 200e-6, 30e-9, 30e-9
+"""Seconds for each buffer that is placed, and for each item of the states before and after that."""
 
 SHRINK = 0.85
 """Rows are dropped once this part of them is still to be placed in some state."""
@@ -112,12 +115,12 @@ class _States:
 
 
 def search(
-    problem: Problem, settings: Settings, target: int, deadline: float, prefix: Sequence[int] = ()
+    problem: Problem, settings: Settings, target: int, patience: Patience, prefix: Sequence[int] = ()
 ) -> IntArray | None:
     """Offsets, in units, of a placement whose peak is less than `target`, or None if the beam dies out.
 
     Every size must be positive. The buffers in `prefix` are placed first, in that order, each as low as it goes.
-    Also None once `time.monotonic()` is past the deadline.
+    Also None once the patience is over.
     """
     part, states = _Part.whole(problem, settings.rank), _States.root(problem, target)
     history: list[tuple[IntArray, IntArray, Grid]] = []
@@ -125,8 +128,10 @@ def search(
         if level < len(prefix):
             moves, states = _replay(part, states, prefix[level])
         else:
+            patience.spend(BRANCHED * states.lowest.size)
             moves, states = _advance(part, states, settings, target)
-        if not len(moves.parent) or time.monotonic() > deadline:
+        patience.spend(LEVEL + PLACED * (states.lowest.size + states.remaining.size))
+        if not len(moves.parent) or patience.is_over:
             return None
         history.append((moves.parent, part.buffers[moves.row], moves.offset))
         part, states = _shrink(part, states)

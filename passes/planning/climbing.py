@@ -18,6 +18,9 @@ from pyipu.passes.planning.problem import IntArray, Problem
 STALE = 150
 """So many orders in a row without a lower peak end the climb from one order."""
 
+KEPT = 0.5e-6
+"""Seconds that an order takes for each buffer."""
+
 
 def improvements(problem: Problem, peak: int, patience: Patience, seed: int) -> Iterator[IntArray]:
     """Offsets, in units, with lower and lower peaks, all below `peak`, until the patience ends or the lower bound."""
@@ -38,13 +41,15 @@ class Climb:
 
     def __init__(self, problem: Problem, order: list[int], best_fit: bool, seed: int) -> None:
         self.problem, self.best_fit, self.chance = problem, best_fit, random.Random(seed)
-        self.stale = 0
+        self.stale, self.seconds = 0, 0.0
         self._accept(order, greedy.place(problem, order, best_fit).tolist())
 
     def lower_than(self, peak: int, patience: Patience) -> Iterator[IntArray]:
         """Placements below `peak`, each lower than the one before."""
         while self.stale < STALE and peak > self.problem.lower_bound and not patience.is_over:
+            before = self.seconds
             self.step()
+            patience.spend(self.seconds - before)
             if self.peak < peak:
                 peak = self.peak
                 yield np.array(self.offsets, dtype=np.int64)
@@ -69,17 +74,23 @@ class Climb:
         Only what conflicts with something that moves can move itself.
         """
         taken: list[greedy.Range | None] = [None] * self.problem.count
+        self.seconds += KEPT * place
         for buffer in order[:place]:
             greedy.take(taken, self._ranges(buffer))
         unsure = {order[place], *self.problem.rivals[order[place]]}
         for buffer in order[place:]:
             old = self._ranges(buffer)
-            new = greedy.fit(self.problem, buffer, taken, self.best_fit) if buffer in unsure else old
+            new = self._fit(buffer, taken) if buffer in unsure else old
+            self.seconds += KEPT
             greedy.take(taken, new)
             if any(top > self.peak for _, (_, top) in new):
                 return None
             unsure.update(self.problem.rivals[buffer] if new != old else ())
         return [placed[0] for placed in taken if placed is not None]
+
+    def _fit(self, buffer: int, taken: list[greedy.Range | None]) -> list[tuple[int, greedy.Range]]:
+        self.seconds += greedy.seconds(self.problem, buffer)
+        return greedy.fit(self.problem, buffer, taken, self.best_fit)
 
     def _ranges(self, buffer: int) -> list[tuple[int, greedy.Range]]:
         return [(part, (self.offsets[part], self.tops[part])) for part, _ in self.problem.parts[buffer]]

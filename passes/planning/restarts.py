@@ -59,8 +59,8 @@ def _improvements(problem: Problem, peak: int, patience: Patience, seed: int) ->
             return
         core = _choose(cores, random)
         prefix = _prefix(core, best, random)
-        found = beam_search.search(core.problem, _draw(core.problem, width, random), peak, patience.end, prefix)
-        placement = None if found is None else _complete(problem, core, found, peak)
+        found = beam_search.search(core.problem, _draw(core.problem, width, random), peak, patience, prefix)
+        placement = None if found is None else _complete(problem, core, found, peak, patience)
         if placement is not None:
             best, peak = placement, problem.peak(placement)
             yield placement
@@ -98,10 +98,11 @@ def _prefix(core: _Core, best: IntArray | None, random: np.random.Generator) -> 
     return np.argsort(height, kind="stable")[:kept].tolist()
 
 
-def _complete(problem: Problem, core: _Core, offsets: IntArray, peak: int) -> IntArray | None:
+def _complete(problem: Problem, core: _Core, offsets: IntArray, peak: int, patience: Patience) -> IntArray | None:
     """A placement of all buffers below `peak`, greedy around the core, if one of the classic orders gives it."""
     fixed = dict(zip(core.buffers.tolist(), offsets.tolist(), strict=True))
     for order in greedy.orders(problem).values():
+        patience.spend(greedy.seconds(problem))
         around = (buffer for buffer in order if buffer not in fixed)
         placement = greedy.place_within(problem, around, False, peak - 1, fixed)
         if placement is not None:

@@ -1,13 +1,17 @@
 """Budgets: how they are written, that they are kept, and that less is never more."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import pyipu
-from pyipu.budget import Search, parse_budget
+from pyipu.budget import Budget, Search, best_within, parse_budget
+from pyipu.compiler import lower, prepare
 
 pytestmark = pytest.mark.xdist_group("budget")
 
@@ -70,17 +74,102 @@ def test_tiles_of_another_size_are_refused(model):
 
 @dataclass(frozen=True)
 class Made:
-    """A plan for a peak, which stands for what it costs: none for 0."""
+    """A plan; those that cost more have higher numbers."""
 
-    peak: int
+    number: int
+    expected_bytes: int
+    least_bytes: int
     arena_bytes: int
-    expected_bytes: int = 1000
 
 
-@pytest.mark.parametrize(("lowest", "peak"), [(900, 0), (800, 1)])
-def test_strips_that_lower_nothing_are_not_taken(lowest, peak):
-    arenas = {0: 900, 1: lowest}
-    assert Search(lambda peak: Made(peak, arenas.get(peak, 900))).within(-1).peak == peak
+Rows = Sequence[tuple[int, int, int]]
+"""For each plan the bytes that are expected, those that the arena needs at least, and those that it takes beyond."""
+
+
+def search(rows: Rows) -> Search[Made]:
+    """One that knows these plans: the first costs no time."""
+    plans = [Made(number, expected, least, least + more) for number, (expected, least, more) in enumerate(rows)]
+
+    def attempt(peak: int) -> Made:
+        low = [plan for plan in plans if plan.expected_bytes <= peak]
+        lowest = min(plan.expected_bytes for plan in plans)
+        return plans[0] if peak == 0 else (low or [plan for plan in plans if plan.expected_bytes == lowest])[0]
+
+    return Search(attempt)
+
+
+def arena(searches: Sequence[Rows], budget: Budget) -> int | None:
+    """What a budget gets; None if nothing fits."""
+    try:
+        return best_within(map(search, searches), budget, allow_over_budget=False).arena_bytes
+    except pyipu.MemoryBudgetError as error:
+        named = int(str(error).rpartition("=")[2])
+        assert isinstance(budget, int)
+        assert budget < named == arena(searches, named) == arena(searches, "min")
+        return None
+
+
+rows = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 40), st.integers(0, 20)), min_size=1, max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(rows, min_size=1, max_size=2))
+def test_no_budget_gets_more_than_a_larger_one(searches):
+    """Of all pairs of budgets, with the least there is, and with none."""
+    free = search(searches[0]).attempt(0).arena_bytes
+    found = [arena(searches, "min"), *(arena(searches, budget) for budget in range(1, 80)), free]
+    assert arena(searches, free) == free
+    arenas = [one for one in found if one is not None]
+    assert arenas == sorted(arenas)
+    assert found[1 : len(found) - len(arenas) + 1] == [None] * (len(found) - len(arenas))
+    assert all(one is None or one <= budget for budget, one in enumerate(found[1:-1], 1))
+
+
+def test_the_cheapest_plan_that_fits_is_taken():
+    plans = [(100, 100, 0), (90, 70, 0), (80, 60, 0), (50, 50, 0)]
+    budgets: list[Budget] = [100, 99, 70, 69, 59, "min"]
+    assert [arena([plans], budget) for budget in budgets] == [100, 70, 70, 60, 50, 50]
+
+
+def test_an_arena_is_looked_for_only_where_it_can_win():
+    """None is looked for whose bound is above the budget; and of the least, none whose bound is above another arena."""
+    plans = search([(100, 100, 0), (90, 70, 9), (80, 60, 5), (70, 66, 0)])
+    looked: list[int] = []
+
+    class Looked:
+        def __init__(self, made: Made) -> None:
+            self.made, self.expected_bytes, self.least_bytes = made, made.expected_bytes, made.least_bytes
+
+        @property
+        def arena_bytes(self) -> int:
+            looked.append(self.made.number)
+            return self.made.arena_bytes
+
+    watched = Search(lambda peak: Looked(plans.attempt(peak)))
+    assert best_within([watched], 68, allow_over_budget=False).made.number == 2
+    assert set(looked) == {0, 2}
+    looked.clear()
+    assert best_within([watched], "min", allow_over_budget=False).made.number == 2
+    assert set(looked) == {0, 2}
+
+
+@pytest.mark.parametrize(("lowest", "number"), [(900, 0), (800, 1)])
+def test_strips_that_lower_nothing_are_not_taken(lowest, number):
+    found = best_within([search([(1000, 900, 0), (500, lowest, 0)])], "min", allow_over_budget=False)
+    assert found.number == number
+
+
+def test_of_later_searches_only_what_may_be_smaller_is_made():
+    """The direct form of a network whose arena may be ten times that of the fast one is not planned from the top."""
+    asked: list[int] = []
+    direct = search([(1000, 1000, 0), (90, 90, 0)])
+
+    def attempt(peak: int) -> Made:
+        asked.append(peak)
+        return direct.attempt(peak)
+
+    assert best_within([search([(100, 100, 0)]), Search(attempt)], "min", allow_over_budget=False).arena_bytes == 90
+    assert 0 < max(asked) < 200
 
 
 @pytest.mark.parametrize("text", ["", "MB", "-1", "2 apples", "1e6x", None])
@@ -130,15 +219,57 @@ def test_the_least_is_less_and_computes_the_same(free, least, image):
     np.testing.assert_allclose(least(image), free(image), rtol=1e-4, atol=1e-5)
 
 
-def test_a_budget_is_kept_and_a_smaller_one_never_takes_more(model, free, least, image):
+def test_a_budget_is_kept(model, free, least, image):
     low, high = least.memory.arena_bytes, free.memory.arena_bytes
-    arenas = []
-    for budget in (high, (low + high) // 2, low):
-        executable = pyipu.compile(model, memory_budget=budget)
-        assert executable.memory.arena_bytes <= budget
-        np.testing.assert_allclose(executable(image), free(image), rtol=1e-4, atol=1e-5)
-        arenas.append(executable.memory.arena_bytes)
-    assert arenas == sorted(arenas, reverse=True)
+    executable = pyipu.compile(model, memory_budget=(low + high) // 2)
+    assert executable.memory.arena_bytes <= (low + high) // 2
+    np.testing.assert_allclose(executable(image), free(image), rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def widening():
+    """Two blocks that widen 4 channels to 16, go over 32x32 pixels channel by channel, and narrow them again."""
+    random, nodes, weights, value = np.random.default_rng(0), [], [], "x"
+    for name, shape, group, stride in (
+        ("a", (16, 4, 1, 1), 1, 1),
+        ("b", (16, 1, 3, 3), 16, 1),
+        ("c", (4, 16, 1, 1), 1, 1),
+        ("d", (16, 4, 1, 1), 1, 1),
+        ("e", (16, 1, 3, 3), 16, 2),
+        ("f", (8, 16, 1, 1), 1, 1),
+    ):
+        weights.append(numpy_helper.from_array(random.standard_normal(shape).astype(np.float32), f"weight_{name}"))
+        options = {"pads": [shape[-1] // 2] * 4, "group": group, "strides": [stride] * 2}
+        nodes.append(helper.make_node("Conv", [value, f"weight_{name}"], [name], **options))
+        value = name
+    nodes.append(helper.make_node("GlobalAveragePool", [value], ["y"]))
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 4, 32, 32))
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 8, 1, 1))
+    graph = helper.make_graph(nodes, "widening", [x], [y], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def planned_arena(model, budget: Budget | None) -> int:
+    cpu = pyipu.targets.get("cpu")
+    return lower(model, cpu, memory_budget=budget).plan(cpu, None, b"").memory.arena_bytes
+
+
+def test_a_smaller_budget_never_takes_more(widening):
+    """Planned anew for each of a dozen budgets, in one order and in another one."""
+    low, high = planned_arena(widening, "min"), planned_arena(widening, None)
+    budgets = np.linspace(low, high, 12, dtype=int).tolist()
+    arenas = {budget: planned_arena(widening, budget) for budget in (*budgets[::2], *budgets[1::2])}
+    rising = [arenas[budget] for budget in budgets]
+    assert rising == sorted(rising)
+    assert (rising[0], rising[-1]) == (low, high)
+    assert len(set(rising)) > 3
+    assert all(arena <= budget for budget, arena in arenas.items())
+
+
+def test_a_network_without_fast_convolutions_is_planned_once(widening, model):
+    cpu = pyipu.targets.get("cpu")
+    graphs = [prepare(one, cpu, memory_budget="min").graphs for one in (widening, model)]
+    assert [len(one) for one in graphs] == [1, 2]
 
 
 def test_a_budget_that_nothing_fits_names_the_smallest_that_something_does(model, least):

@@ -1,38 +1,27 @@
-"""When a search ends: at its deadline, or once it waited for a gain for too long."""
-
-import time
-
-import pytest
+"""When a search ends: when all is spent, or once it waited for a gain for too long."""
 
 from pyipu.passes.planning.patience import Patience
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, as its only item."""
-    now = [100.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
-    return now
-
-
-def test_without_a_gain_it_waits_for_the_least_time(clock: list[float]):
-    patience = Patience(deadline=110.0, least=2.0)
-    clock[0] = 102.0
+def test_without_a_gain_it_waits_for_the_least():
+    patience = Patience(most=10.0, least=2.0)
+    patience.spend(1.5)
     assert not patience.is_over
-    clock[0] = 102.1
+    patience.spend(0.5)
     assert patience.is_over
 
 
-def test_after_gains_it_waits_for_as_long_as_they_took(clock: list[float]):
-    patience = Patience(deadline=110.0, least=1.0)
-    for clock[0] in (100.9, 101.5, 103.0):
+def test_after_gains_it_waits_for_as_long_as_they_took():
+    patience = Patience(most=10.0, least=1.0)
+    for seconds in (0.75, 0.5, 1.0):
+        patience.spend(seconds)
         assert not patience.is_over
         patience.gain()
-    assert patience.end == 106.0
+    assert patience.end == 4.5
 
 
-def test_the_deadline_ends_it_in_any_case(clock: list[float]):
-    patience = Patience(deadline=103.0, least=2.0)
-    clock[0] = 102.0
+def test_the_most_ends_it_in_any_case():
+    patience = Patience(most=3.0, least=2.0)
+    patience.spend(2.0)
     patience.gain()
-    assert patience.end == 103.0
+    assert patience.end == 3.0
