@@ -78,7 +78,7 @@ def compile(
             another one is awake. Another number when it is loaded gives the same results, but perhaps less balanced
             work, so give the number of the machine that it will run on.
         memory_budget: what the arena may take, in bytes or as a text such as `"2MB"`; the fastest plan that fits is
-            taken. `"min"` gives the smallest arena there is.
+            taken. `"min"` gives the smallest arena there is. A smaller budget never gives a larger arena.
         allow_over_budget: take the smallest arena there is where nothing fits the budget, instead of failing.
         storage: what lies in memory between vertices, which compute in fp32: `"f16"` or `"bf16"` keep weights and
             activations in 16 bits, `"int8"` the weights in 8 with a scale for each output channel; by default all is as

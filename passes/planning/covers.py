@@ -85,7 +85,7 @@ class CoverTable:
 
     def _trace(self, paths: Array) -> list[int]:
         """From the last stretch of the best path back to the first; of equally good ones the first in order."""
-        boundary, cover = self.last, []
+        boundary, cover = self.last, list[int]()
         while boundary:
             inside = slice(self.starts[boundary - 1], self.starts[boundary])
             place = inside.start + int(np.argmin(paths[inside]))
