@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Generic, Protocol, TypeVar
 
 from pyipu.errors import Error, MemoryBudgetError
@@ -132,10 +133,7 @@ class Search(Generic[Candidate]):
         yield from self._below(min(highest * _RATIO, free.arena_bytes * _HEADROOM), highest)
 
     def _below(self, start: float, got: float) -> Iterator[Candidate]:
-        """From a peak downwards, of which no other than `got` was got before.
-
-        Asking for a peak between the one that was asked for last and the one that was got would get the same again.
-        """
+        """From a peak downwards, of which no other than `got` was got before, to the least."""
         peak = int(start)
         while peak > 0:
             lower = self.attempt(peak)
@@ -144,18 +142,24 @@ class Search(Generic[Candidate]):
             got = lower.expected_bytes
             yield lower
             peak = int(got * _RATIO)
-        yield from self._lowest(got)
-
-    def _lowest(self, got: float) -> Iterator[Candidate]:
-        """The plan of the least peak, behind two that are a little above it, but below the peak that was got before.
-
-        Offsets fit together better with one plan than with another.
-        """
         bottom = self.attempt(1)
-        least = bottom.expected_bytes
-        for peak in (int(least / _RATIO**power) for power in (1, 0.5)):
-            above = self.attempt(peak) if peak < got else bottom
-            if above.expected_bytes > least:
+        yield from self._above(bottom.expected_bytes, peak, got)
+        yield bottom
+
+    def _above(self, least: int, start: int, got: float) -> Iterator[Candidate]:
+        """From a peak downwards again, which nothing was found for before the least peak was known.
+
+        The last ones are a little above the least: offsets fit together better with one plan than with another. Asking
+        for a peak between the one that was asked for last and the one that was got would get the same again.
+        """
+        for peak in _ladder(start, least):
+            above = self.attempt(peak) if peak < got else None
+            if above is not None and least < above.expected_bytes <= peak:
                 got = above.expected_bytes
                 yield above
-        yield bottom
+
+
+def _ladder(start: int, least: int) -> list[int]:
+    """Peaks from `start` downwards, at the end those that are one step and half a step above the least."""
+    steps = takewhile(lambda peak: peak > least / _RATIO, (int(start * _RATIO**power) for power in count()))
+    return [*steps, int(least / _RATIO), int(least / _RATIO**0.5)]

@@ -374,7 +374,7 @@ class Prepared:
     def _planned(self, allow_over_budget: bool) -> Planned:
         if self.budget is None:
             return self.graphs[0].plan().finished()
-        searches = (Search(graph.attempt) for graph in self.graphs)
+        searches = (Search(graph.attempts()) for graph in self.graphs)
         return best_within(searches, self.budget, allow_over_budget).finished()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -15,6 +15,7 @@ from pyipu.observers import Observer
 from pyipu.passes.allocate import AllocateArena
 from pyipu.passes.functions import copy_of, main_function
 from pyipu.passes.manager import PassManager, Pipeline, joined
+from pyipu.passes.planning.streaming import Planners
 from pyipu.passes.session import Remark, Session
 from pyipu.passes.stream import Stream
 from pyipu.passes.verifier import all_ops
@@ -81,14 +82,18 @@ class Graph:
         """The graph, with the locations by which buffers are called."""
         return str(self.module.operation.get_asm(enable_debug_info=True))
 
-    def attempt(self, peak: int) -> Planned:
-        return self._planned(copy_of(self.module), [pipeline.having(peak=peak) for pipeline in self.pipelines])
+    def attempts(self) -> Callable[[int], Planned]:
+        """What makes a plan for a peak; asked for the same peaks in the same order, it makes the same ones."""
+        planners = Planners()
+        return lambda peak: self._planned(
+            copy_of(self.module), [one.having(peak=peak) for one in self.pipelines], planners
+        )
 
     def plan(self) -> Planned:
-        return self._planned(self.module, self.pipelines)
+        return self._planned(self.module, self.pipelines, Planners())
 
-    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline]) -> Planned:
-        session = replace(self.session, remarks=[*self.session.remarks])
+    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline], planners: Planners) -> Planned:
+        session = replace(self.session, remarks=[*self.session.remarks], planners=planners)
         return Planned(module, joined(pipelines), session, [*self.milliseconds], self.observe)
 
 

@@ -32,7 +32,7 @@ LONGEST = 48
 PATIENCE = 60_000
 """So many strips are planned in earnest for one cover, some seconds; then the best of what was planned is taken."""
 
-BUDGET_PATIENCE = 250_000
+BUDGET_PATIENCE = 100_000
 """The same where memory counts more than the time of compilation."""
 
 
@@ -139,13 +139,9 @@ class _Planner:
         edges = [Edge(one.peak, one.cost, one.before, one.behind, one.end) for one in self.options]
         self.table = CoverTable(edges, (run.cuts[0], None), (run.cuts[-1], None))
         self.bounded = np.array([not one.exact for one in self.options])
-        self.covers: dict[int, Cover] = {}
 
     def cover(self, enough: int) -> Cover:
-        """The best cover; asked for once more it is the same again, whatever was planned in between."""
-        if enough not in self.covers:
-            self.covers[enough] = tuple(self.options[number] for number in self._found(enough))
-        return self.covers[enough]
+        return tuple(self.options[number] for number in self._found(enough))
 
     def _found(self, enough: int) -> list[int]:
         work, patience = 0, BUDGET_PATIENCE if self.allowance is None else PATIENCE
