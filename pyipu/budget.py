@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -125,37 +124,39 @@ class Search(Generic[Candidate]):
         Where a smallest arena is known already, those that may be smaller.
         """
         if least is not None:
-            yield from self._below(least.arena_bytes * _HEADROOM, math.inf)
+            yield from self._below(least.arena_bytes * _HEADROOM)
             return
         free = self.attempt(0)
         yield free
         highest = max(free.expected_bytes, free.arena_bytes)
-        yield from self._below(min(highest * _RATIO, free.arena_bytes * _HEADROOM), highest)
+        yield from self._below(min(highest * _RATIO, free.arena_bytes * _HEADROOM))
 
-    def _below(self, start: float, got: float) -> Iterator[Candidate]:
-        """From a peak downwards, of which no other than `got` was got before, to the least."""
-        peak = int(start)
+    def _below(self, start: float) -> Iterator[Candidate]:
+        """From a peak downwards to the least."""
+        peak, got = int(start), dict[int, int]()
         while peak > 0:
             lower = self.attempt(peak)
             if lower.expected_bytes > peak:
                 break
-            got = lower.expected_bytes
+            got[lower.expected_bytes] = peak
             yield lower
-            peak = int(got * _RATIO)
+            peak = int(lower.expected_bytes * _RATIO)
         bottom = self.attempt(1)
         yield from self._above(bottom.expected_bytes, peak, got)
         yield bottom
 
-    def _above(self, least: int, start: int, got: float) -> Iterator[Candidate]:
+    def _above(self, least: int, start: int, got: dict[int, int]) -> Iterator[Candidate]:
         """From a peak downwards again, which nothing was found for before the least peak was known.
 
-        The last ones are a little above the least: offsets fit together better with one plan than with another. Asking
-        for a peak between the one that was asked for last and the one that was got would get the same again.
+        The last ones are a little above the least: offsets fit together better with one plan than with another. `got`
+        are the peaks that were got, and what was asked for: asking for something in between would get the same again.
         """
         for peak in _ladder(start, least):
-            above = self.attempt(peak) if peak < got else None
-            if above is not None and least < above.expected_bytes <= peak:
-                got = above.expected_bytes
+            if any(known <= peak <= asked for known, asked in got.items()):
+                continue
+            above = self.attempt(peak)
+            if least < above.expected_bytes <= peak and above.expected_bytes not in got:
+                got[above.expected_bytes] = peak
                 yield above
 
 
