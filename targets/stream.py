@@ -12,6 +12,7 @@ from pyipu.dialect.definition import Op
 from pyipu.dialect.program import Border, Execute
 from pyipu.dialect.tiles import Tiles
 from pyipu.dialect.types import Tensor, tensor_of
+from pyipu.errors import CompilationError
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets
 from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, distance
@@ -159,7 +160,7 @@ def _piece(value: ir.Value) -> tuple[int, int]:
 def _any_number(value: ir.Value) -> tuple[int, str]:
     """No zero where there are floats: some processors save power on those. Any table has an element 0."""
     tensor = tensor_of(value)
-    return _pattern(0.5 if tensor.is_float else 0, tensor)
+    return _pattern(0.5 if tensor.is_float and tensor.numpy_dtype.itemsize < 8 else 0, tensor)
 
 
 def _filled(value: ir.Value, one: Resource) -> str:
@@ -286,10 +287,16 @@ def _border(op: Border, program: Program, resources: dict[ir.Value, Resource]) -
 
 
 def _pattern(number: float, tensor: Tensor) -> tuple[int, str]:
-    """The bits of one element as an integer, and its type."""
-    array = np.array(number).astype(tensor.numpy_dtype)
-    bits = array.itemsize * 8
-    return int.from_bytes(array.tobytes(), "little"), f"i{bits}"
+    """The bits of one element as an integer, and its type; of both halves of 64 bits, which IREE cannot fill with.
+
+    Raises:
+        CompilationError: the halves differ.
+    """
+    data = np.array(number).astype(tensor.numpy_dtype).tobytes()
+    if len(data) == 8 and data[:4] != data[4:]:
+        raise CompilationError(f"IREE cannot fill a border of {tensor} with {number:g}: pad with 0, or in 32 bits")
+    data = data[:4]
+    return int.from_bytes(data, "little"), f"i{8 * len(data)}"
 
 
 def _exports(program: Program, resources: dict[ir.Value, Resource]) -> Iterator[str]:

@@ -55,6 +55,23 @@ def test_it_gives_what_onnx_runtime_gives(text: str) -> None:
     assert {name: array.shape for name, array in found.items()} == {n: array.shape for n, array in expected.items()}
 
 
+BORDER = """(int64[2, 3] x) => (int64[4, 5] y) {
+    p = Constant<value_ints=[1, 1, 1, 1]>() v = Constant<value_int=%d>() y = Pad(x, p, v) }"""
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_integers_of_64_bits_have_borders(value: int) -> None:
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]> border {BORDER % value}')
+    numbers = np.arange(6).reshape(2, 3) * 2**40
+    np.testing.assert_array_equal(pyipu.compile(model, threads=1)(numbers), np.pad(numbers, 1, constant_values=value))
+
+
+def test_a_border_that_iree_cannot_fill_is_refused() -> None:
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["": 17]> border {BORDER % 5}')
+    with pytest.raises(pyipu.Error, match=r"cannot fill a border of tensor<4x5xi64> with 5: pad with 0, or in 32 bits"):
+        pyipu.compile(model, threads=1)
+
+
 def test_a_scalar_goes_in_and_comes_out() -> None:
     model = onnx.parser.parse_model('<ir_version: 8, opset_import: ["": 17]> g (float x) => (float y) { y = Neg(x) }')
     result = pyipu.compile(model, threads=1)(np.array(2.5, np.float32))
