@@ -30,7 +30,7 @@ class Stream(Pass):
     peak: int = 0
     """Bytes: the cheapest strips are chosen whose estimated peak is not above it, or the least peak if there are none.
     By default the least peak is chosen among strips that cost nearly no time."""
-    free: float = 0.04
+    free: float = 0.008
     """The part of a run's estimated time that its strips may cost when no peak is asked for."""
 
     def run(self, module: ir.Module, session: Session) -> None:

@@ -20,10 +20,6 @@ from pyipu.passes.session import Remark, Session
 from pyipu.passes.stream import Stream
 from pyipu.passes.verifier import all_ops
 
-FEWER = 0.2
-"""A second plan may spend this part of what the first one may on strips. Since peaks are estimated, the arena of fewer
-strips may be as small."""
-
 
 @dataclass(eq=False)
 class Planned:
@@ -89,37 +85,16 @@ class Graph:
     def attempts(self) -> Callable[[int], Planned]:
         """What makes a plan for a peak; asked for the same peaks in the same order, it makes the same ones."""
         planners = Planners()
-
-        def attempt(peak: int) -> Planned:
-            lower = [pipeline.having(peak=peak) for pipeline in self.pipelines]
-            return self._planned(lower, planners) if peak else self._free(planners)
-
-        return attempt
+        return lambda peak: self._planned(
+            copy_of(self.module), [one.having(peak=peak) for one in self.pipelines], planners
+        )
 
     def plan(self) -> Planned:
-        """The plan whose strips cost nearly no time."""
-        return self._free(Planners())
+        return self._planned(self.module, self.pipelines, Planners())
 
-    def _free(self, planners: Planners) -> Planned:
-        """Of two plans, one of which may spend less on strips, that one if its arena is no larger."""
-        first, sparing = self._planned(self.pipelines, planners), [_sparing(pipeline) for pipeline in self.pipelines]
-        if sparing == [*self.pipelines]:
-            return first
-        other = self._planned(sparing, planners)
-        if first.expected_bytes == other.expected_bytes or other.least_bytes > first.arena_bytes:
-            return first
-        return other if other.arena_bytes <= first.arena_bytes else first
-
-    def _planned(self, pipelines: Sequence[Pipeline], planners: Planners) -> Planned:
+    def _planned(self, module: ir.Module, pipelines: Sequence[Pipeline], planners: Planners) -> Planned:
         session = replace(self.session, remarks=[*self.session.remarks], planners=planners)
-        return Planned(copy_of(self.module), joined(pipelines), session, [*self.milliseconds], self.observe)
-
-
-def _sparing(pipeline: Pipeline) -> Pipeline:
-    """Strips may cost less time than usually."""
-    return Pipeline(
-        tuple(replace(one, free=one.free * FEWER) if isinstance(one, Stream) else one for one in pipeline.passes)
-    )
+        return Planned(module, joined(pipelines), session, [*self.milliseconds], self.observe)
 
 
 def graphs_of(

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise, product
 
 import numpy as np
@@ -34,10 +34,6 @@ PATIENCE = 60_000
 
 BUDGET_PATIENCE = 100_000
 """The same where memory counts more than the time of compilation."""
-
-
-DEEPER, STEPS = 1.5, 1.02
-"""How far below a peak that can be afforded lower ones are tried, and how far apart."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +96,14 @@ class Covered:
 def cheapest_stretches(run: RowRun, enough: int, planners: Planners | None = None) -> Covered:
     """The cheapest cover with a peak of at most `enough` bytes; where there is none, the one with the least peak."""
     known = planners or Planners()
-    found = [Covered(one, known.planner(one, wide=False).within(enough)) for one in known.variants(run)]
+    found = [Covered(one, known.planner(one, None).cover(enough)) for one in known.variants(run)]
     return min(found, key=lambda one: (max(one.peak, enough), one.cost))
 
 
 def free_stretches(run: RowRun, allowance: float, planners: Planners | None = None) -> Covered:
     """The cover with the least peak of those whose strips and copies cost at most this part of the run's time."""
     known = planners or Planners()
-    found = [Covered(one, known.planner(one, wide=True).affordable(allowance)) for one in known.variants(run)]
+    found = [Covered(one, known.planner(one, allowance).cover(0)) for one in known.variants(run)]
     return _needed(min(found, key=lambda one: (one.cost > allowance * run_time(run), one.peak)))
 
 
@@ -134,57 +130,38 @@ def run_time(run: RowRun) -> float:
     return sum(compute_cost(op, op.rows.rows) for op in run.ops[run.given :])
 
 
-Hidden = NDArray[np.bool_] | None
-"""Which stretches must not be in a cover."""
-
-
 class _Planner:
     """The stretches of a run; what was once planned in earnest is kept for the next cover."""
 
-    def __init__(self, run: RowRun, wide: bool) -> None:
-        self.run = run
-        self.options = list(_options(run, wide))
+    def __init__(self, run: RowRun, allowance: float | None) -> None:
+        self.run, self.allowance = run, allowance
+        self.options = list(_options(run, wide=allowance is not None))
         edges = [Edge(one.peak, one.cost, one.before, one.behind, one.end) for one in self.options]
         self.table = CoverTable(edges, (run.cuts[0], None), (run.cuts[-1], None))
         self.bounded = np.array([not one.exact for one in self.options])
 
-    def within(self, enough: int) -> Cover:
-        """The cheapest cover below a peak; where there is none, that of the least peak."""
+    def cover(self, enough: int) -> Cover:
+        return tuple(self.options[number] for number in self._found(enough))
 
-        def best(hidden: Hidden) -> list[int]:
-            return self.table.cheapest(enough, hidden) or self.table.cheapest(self.table.least_peak(hidden), hidden)
-
-        return self._found(best, BUDGET_PATIENCE)
-
-    def affordable(self, allowance: float) -> Cover:
-        """The cover of the least peak whose strips cost at most this part of the run's time; else the cheapest."""
-        most = allowance * run_time(self.run)
-
-        def best(hidden: Hidden) -> list[int]:
-            def fits(peak: int) -> bool:
-                return self._time(self.table.cheapest(peak, hidden), peak) <= most
-
-            peaks = self.table.peaks_from(self.table.least_peak(hidden), hidden)
-            enough = peaks[min(bisect_left(peaks, True, key=fits), len(peaks) - 1)]
-            # A higher peak may take longer: gains of strips that it does not need no longer count.
-            lower = next(filter(fits, _graded(peaks, enough)), enough)
-            return self.table.cheapest(lower, hidden)
-
-        return self._found(best, PATIENCE)
-
-    def _found(self, best: Callable[[Hidden], list[int]], patience: int) -> Cover:
-        """Plans what the best cover needs, until all of that is known; `best` is told what must not be in it."""
-        work = 0
+    def _found(self, enough: int) -> list[int]:
+        work, patience = 0, BUDGET_PATIENCE if self.allowance is None else PATIENCE
         while work < patience:
-            numbers = best(None)
-            unknown = [number for number in numbers if self.bounded[number]]
+            cover = self._best(enough)
+            unknown = [number for number in cover if self.bounded[number]]
             if not unknown:
-                return self._cover(numbers)
+                return cover
             work += sum(self._plan(number) for number in unknown)
-        return self._cover(best(self.bounded))
+        return self._best(enough, self.bounded)
 
-    def _cover(self, numbers: Sequence[int]) -> Cover:
-        return tuple(self.options[number] for number in numbers)
+    def _best(self, enough: int, hidden: NDArray[np.bool_] | None = None) -> list[int]:
+        table = self.table
+        if self.allowance is None:
+            return table.cheapest(enough, hidden) or table.cheapest(table.least_peak(hidden), hidden)
+        peaks = table.peaks_from(table.least_peak(hidden), hidden)
+        covers = partial(table.cheapest, hidden=hidden)
+        most = self.allowance * run_time(self.run)
+        affordable = bisect_left(peaks, True, key=lambda peak: self._time(covers(peak), peak) <= most)
+        return covers(peaks[min(affordable, len(peaks) - 1)])
 
     def _time(self, cover: Sequence[int], peak: int) -> float:
         """What the strips cost that stay, see `_needed`: what the others would gain pays for nothing."""
@@ -199,15 +176,6 @@ class _Planner:
         return found.strips
 
 
-def _graded(peaks: Sequence[int], end: int) -> Iterator[int]:
-    """Some peaks below `end`, in rising order and some way apart, from those that are a good deal lower on."""
-    last = end / DEEPER
-    for peak in peaks[bisect_left(peaks, last) : bisect_left(peaks, end)]:
-        if peak >= last:
-            yield peak
-            last = peak * STEPS
-
-
 class Planners:
     """The planners of a graph's runs: a budget asks for several covers, and what was planned for one serves the next.
 
@@ -216,7 +184,7 @@ class Planners:
 
     def __init__(self) -> None:
         self._variants: dict[RowRun, tuple[RowRun, ...]] = {}
-        self._planners: dict[tuple[RowRun, bool], _Planner] = {}
+        self._planners: dict[tuple[RowRun, float | None], _Planner] = {}
 
     def variants(self, run: RowRun) -> tuple[RowRun, ...]:
         """The run as it is, and with copies where that may lower its memory."""
@@ -225,11 +193,10 @@ class Planners:
             self._variants[run] = (run,) if copying is None else (run, copying)
         return self._variants[run]
 
-    def planner(self, run: RowRun, wide: bool) -> _Planner:
-        """If `wide`, of strips that need not wait for their weights."""
-        if (run, wide) not in self._planners:
-            self._planners[run, wide] = _Planner(run, wide)
-        return self._planners[run, wide]
+    def planner(self, run: RowRun, allowance: float | None) -> _Planner:
+        if (run, allowance) not in self._planners:
+            self._planners[run, allowance] = _Planner(run, allowance)
+        return self._planners[run, allowance]
 
 
 def _options(run: RowRun, wide: bool) -> Iterator[Stretch]:

@@ -44,9 +44,8 @@ WIDTHS = (
 )
 """How wide strips are tried: few parts cost least, equal bytes hold little for what they cost, equal pixels least."""
 
-DISPATCH = 3.2
-"""Microseconds that one more dispatch takes on two threads. With 2.0 strips took longer than estimated, by 0.9 to 1.8
-each: of SqueezeNet, ShuffleNet, Inception v1 and ResNet-50."""
+DISPATCH = 2.0
+"""Microseconds that one more dispatch takes on two threads."""
 COPIED_BYTES = 10e3
 """Bytes per microsecond that are copied."""
 MULTIPLY_ADDS = 100e3

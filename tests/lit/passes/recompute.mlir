@@ -74,5 +74,5 @@ func.func @sum(%x: tensor<2x16x16xf32>) -> tensor<16x16xf32> {
 // CHECK: remark: ipu-recompute: computed again for a later reader (ops: 2)
 // CHECK: remark: ipu-recompute: kept, not computed again: the peak of 3072 bytes would be 3072
 // CHECK-NOT: ipu-recompute
-// COSTLY: remark: ipu-recompute: kept, not computed again: it takes 3.2 microseconds, and 0.0 are allowed
+// COSTLY: remark: ipu-recompute: kept, not computed again: it takes 2.0 microseconds, and 0.0 are allowed
 // FITS-NOT: ipu-recompute
