@@ -179,12 +179,15 @@ def _best(problem: Problem, time_limit: float, seed: int) -> tuple[str, IntArray
 def _best_greedy(problem: Problem, patience: Patience) -> tuple[str, IntArray]:
     """The first greedy placement at the lower bound, else the best that is found before the patience ends."""
     method, offsets = "first fit in time", greedy.sweep(problem)
-    for other_method, other in _greedy(problem):
-        if problem.peak(offsets) == problem.lower_bound or patience.is_over:
+    seconds = greedy.seconds(problem)
+    patience.spend(seconds)
+    others = _greedy(problem)
+    while problem.peak(offsets) > problem.lower_bound and patience.spent + seconds <= patience.end:
+        found = next(others, None)
+        if found is None:
             break
-        if problem.peak(other) < problem.peak(offsets):
-            method, offsets = other_method, other
-        patience.spend(greedy.seconds(problem))
+        patience.spend(seconds)
+        method, offsets = min((method, offsets), found, key=lambda one: problem.peak(one[1]))
     return method, offsets
 
 
