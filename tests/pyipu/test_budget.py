@@ -221,14 +221,15 @@ def least(model):
 
 def test_the_least_is_less_and_computes_the_same(free, least, image):
     assert least.memory.arena_bytes < free.memory.arena_bytes
-    np.testing.assert_allclose(least(image), free(image), rtol=1e-4, atol=1e-5)
+    # Strips change when a row is computed, and no sum.
+    np.testing.assert_array_equal(least(image), free(image))
 
 
 def test_a_budget_is_kept(model, free, least, image):
     low, high = least.memory.arena_bytes, free.memory.arena_bytes
     executable = pyipu.compile(model, memory_budget=(low + high) // 2)
     assert executable.memory.arena_bytes <= (low + high) // 2
-    np.testing.assert_allclose(executable(image), free(image), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(executable(image), free(image))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 
 import numpy as np
@@ -22,6 +21,7 @@ from pyipu.passes.verifier import all_ops
 from pyipu.targets.binding import Interface
 from pyipu.targets.executable import Function, emit_function
 from pyipu.targets.tiles import Processor
+from tests.availability import OLDER
 from tests.passes.graphs import parsed, run
 
 
@@ -154,7 +154,6 @@ def test_nothing_is_written_to_the_border(dtype: str) -> None:
     check(dtype, True, targets.get("cpu"))
 
 
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="runs code for x86-64, which this is not")
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
 def test_shorter_registers_move_the_same(dtype: str) -> None:
-    check(dtype, True, targets.get("cpu").with_options(cpu="x86-64-v3"))
+    check(dtype, True, targets.get("cpu").with_options(cpu=OLDER))
