@@ -125,5 +125,7 @@ class GraphBuilder:
 
 def node_name(node: onnx.NodeProto) -> str:
     """The node's name; one without a name is called after its operator and its first output."""
-    outputs = [name for name in node.output if name]
-    return node.name or "_of_".join([node.op_type, *outputs[:1]])
+    if node.name:
+        return node.name
+    output = next((name for name in node.output if name), None)
+    return f"{node.op_type}_of_{output}" if output else node.op_type
