@@ -28,6 +28,7 @@ Array = NDArray[Any]
 THREADED_DRIVER = "local-task"
 SERIAL_DRIVER = "local-sync"
 """What runs on one thread: the caller's own, as to wake another one takes longer than a tiny model does."""
+_HOST_DRIVERS = (THREADED_DRIVER, SERIAL_DRIVER)
 _STAGING_MEMORY = int(MemoryType.HOST_LOCAL | MemoryType.DEVICE_VISIBLE)
 _STAGING_USAGE = int(BufferUsage.TRANSFER_TARGET | BufferUsage.MAPPING_SCOPED)
 _DRIVER_LOCK, _DEVICES_LOCK = threading.Lock(), threading.Lock()
@@ -70,7 +71,7 @@ class Device:
     @property
     def is_host(self) -> bool:
         """It is the processor, so that its buffers can be used in place."""
-        return self.driver in (THREADED_DRIVER, SERIAL_DRIVER)
+        return self.driver in _HOST_DRIVERS
 
 
 def open_device(driver: str, threads: int) -> Device:
@@ -128,12 +129,17 @@ def devices(driver: str, threads: int) -> Devices:
     """The one set of devices of a driver for calls on `threads` threads.
 
     All executables with that number of threads share it, so their calls take turns rather than fight for processors.
+    Devices other than the host are closed with the last executable that uses them: IREE's threads may wait for them in
+    a busy loop. The host's stay, because results are views of their memory.
     """
     with _DEVICES_LOCK:
-        return _devices(driver, threads)
+        if driver in _HOST_DRIVERS:
+            return _host_devices(driver, threads)
+        return _other_devices.setdefault((driver, threads), Devices(driver, threads))
 
 
-_devices = functools.cache(Devices)
+_host_devices = functools.cache(Devices)
+_other_devices: weakref.WeakValueDictionary[tuple[str, int], Devices] = weakref.WeakValueDictionary()
 
 
 def _create_driver(driver: str, threads: int) -> iree.runtime.HalDriver:

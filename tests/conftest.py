@@ -15,8 +15,3 @@ def context() -> Iterator[ir.Context]:
     """A current MLIR context with the ipu dialect, and an unknown location."""
     with pyipu.dialect.context() as context, ir.Location.unknown():
         yield context
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on Vulkan come last: two threads of IREE's wait there, and Mesa's driver lets them wait in a busy loop."""
-    items.sort(key=lambda item: "vulkan" in item.nodeid)

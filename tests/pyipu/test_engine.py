@@ -113,15 +113,20 @@ def test_every_shape_goes_in_and_comes_out(shape):
     np.testing.assert_array_equal(result, values)
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list a process's threads")
+def running_threads() -> int:
+    if not Path("/proc/self/task").exists():
+        pytest.skip("the system does not list a process's threads")
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
 def test_each_executable_has_the_threads_that_it_asked_for():
     def started(threads: int) -> int:
-        runtime._devices.cache_clear()
-        before = len(list(Path("/proc/self/task").iterdir()))
+        runtime._host_devices.cache_clear()
+        before = running_threads()
         model = affine(CPU, threads)
         assert_is_affine(model(X, SHIFT))
         assert model.threads == threads
-        return len(list(Path("/proc/self/task").iterdir())) - before
+        return running_threads() - before
 
     assert started(7) - started(3) == 4
 
@@ -271,6 +276,18 @@ def test_vulkan_gives_back_large_and_odd_results(vulkan):
     values = np.random.default_rng(0).integers(0, 2, 100_003).astype(np.bool_)
     result = echo(vulkan, TensorDescription("x", values.shape, values.dtype), "i1")(values)
     np.testing.assert_array_equal(result, values)
+
+
+def test_a_device_is_closed_with_the_last_executable_that_uses_it(vulkan):
+    before = running_threads()
+    first, second = affine(vulkan), affine(vulkan)
+    assert_is_affine(first(X, SHIFT))
+    results = second(X, SHIFT)
+    del first
+    assert running_threads() > before
+    del second
+    assert running_threads() == before
+    assert_is_affine(results)
 
 
 @pytest.mark.parametrize("name", ["cpu", "vulkan"])
