@@ -1,6 +1,6 @@
 """How near allocations come to their lower bound, on problems in MiniMalloc's format.
 
-    python -m benchmarks.allocation FILE_OR_FOLDER... [--seconds 3.4] [--alignment 1] [--markdown]
+    python -m benchmarks.allocation FILE_OR_FOLDER... [--seconds 3] [--alignment 1] [--markdown]
 
 A problem is a CSV file with the columns id, lower, upper and size: a buffer of `size` bytes is alive in the steps
 [lower, upper). Google's eleven challenging ones are in https://github.com/google/minimalloc (benchmarks/challenging).
@@ -85,7 +85,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="+", type=Path, help="CSV files, or folders of them")
     parser.add_argument(
-        "--seconds", type=float, default=3.4, help="for each problem, as searches are estimated to take them"
+        "--seconds", type=float, default=3.0, help="for each problem, as searches are estimated to take them"
     )
     parser.add_argument("--alignment", type=int, default=1, help="bytes")
     parser.add_argument("--markdown", action="store_true")

@@ -2,7 +2,7 @@
 
 ONNX Runtime, OpenVINO and plain IREE get the model with all shapes fixed, as pyipu does, and compute in float32.
 "pyipu-bf16" multiplies in bfloat16, and what ends in "-int8" gets the network of 8-bit integers that ONNX Runtime's
-tools make of it, so that their outputs do not agree with the others within float32's tolerance.
+tools make of it, so that their outputs are not within float32's tolerance.
 """
 
 from __future__ import annotations

@@ -9,7 +9,9 @@ A turn is one call that does not count and `--calls` that do. Cells are medians 
 the peak are those of the first engine; the peak is numpy's product of two 1024 x 1024 float32 matrices, the fastest of
 all, which takes turns with the engines. `--vertices` shows models vertex by vertex instead.
 
-The exit status is 1 when outputs differ. Machines are noisy: trust medians and ratios of one run, on an idle machine.
+The exit status is 1 when outputs in float32 differ. Of engines in fewer bits the table has the largest error, relative
+to the largest magnitude of the first one in float32. Machines are noisy: trust medians and ratios of one run, on an
+idle machine.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ import numpy as np
 
 from benchmarks import vertices
 from benchmarks.arithmetic import model_flop
+from benchmarks.baselines import Arrays
 from benchmarks.cases import PAGE, Case, cases, compare
 from benchmarks.engines import IN_FLOAT32, PEAK, TITLES, EngineError, Workload
 from benchmarks.peak import PEAK_FLOP, gflops, measured_bandwidth, measured_peak
@@ -32,11 +35,15 @@ from benchmarks.turns import Timing, engine_processes, pin, take_turns
 
 @dataclass(frozen=True)
 class Latency:
-    """One model in all engines: how long they take, whether outputs agree, and how close the first is to the peak."""
+    """One model in all engines: how long they take, whether outputs agree, and how close the first is to the peak.
+
+    `agrees` is about the engines in float32, `errors` are those of the others, relative to the largest magnitude.
+    """
 
     timings: dict[str, Timing]
     compile_seconds: dict[str, float]
     agrees: bool
+    errors: dict[str, float]
     gflops: float
     share_of_peak: float
 
@@ -58,8 +65,15 @@ def measure(workload: Workload, engines: Sequence[str], rounds: int, calls: int,
         seconds = {name: processes[name].compile_seconds for name in engines}
     peak = gflops(PEAK_FLOP, timings.pop(PEAK).min_ms)
     reached = gflops(model_flop(workload), timings[engines[0]].median_ms)
-    agrees = all(compare(outputs[engines[0]], outputs[name]).agrees for name in engines[1:])
-    return Latency(timings, seconds, agrees, reached, reached / peak)
+    return Latency(timings, seconds, *_compared(outputs), reached, reached / peak)
+
+
+def _compared(outputs: dict[str, Arrays]) -> tuple[bool, dict[str, float]]:
+    """Whether the engines in float32 agree with the first of them, and how far the others are from it."""
+    expected = next((outputs[name] for name in outputs if name in IN_FLOAT32), next(iter(outputs.values())))
+    found = {name: compare(arrays, expected) for name, arrays in outputs.items() if arrays is not expected}
+    errors = {n: one.largest_error / one.largest_magnitude for n, one in found.items() if n not in IN_FLOAT32}
+    return all(one.agrees for name, one in found.items() if name in IN_FLOAT32), errors
 
 
 def table(found: dict[str, Latency]) -> tuple[list[str], list[list[str]]]:
@@ -67,7 +81,9 @@ def table(found: dict[str, Latency]) -> tuple[list[str], list[list[str]]]:
     engines = list(next(iter(found.values())).timings)
     others = engines[1:]
     columns = ["model", *(TITLES[name] for name in engines), *(f"/ {TITLES[name]}" for name in others)]
-    columns += ["GFLOP/s", "of peak", "agree", *(f"{TITLES[name]} compiles" for name in _compilers(engines))]
+    columns += ["GFLOP/s", "of peak", "agree"]
+    columns += [f"error of {TITLES[name]}" for name in next(iter(found.values())).errors]
+    columns += [f"{TITLES[name]} compiles" for name in _compilers(engines)]
     rows = [[name, *_cells(one, engines)] for name, one in found.items()]
     means = [np.exp(np.mean([np.log(one.ratio(name)) for one in found.values()])) for name in others]
     last = ["geometric mean", *[""] * len(engines), *(f"{mean:.2f}" for mean in means)]
@@ -87,6 +103,7 @@ def _cells(one: Latency, engines: Sequence[str]) -> list[str]:
         f"{one.gflops:.1f}",
         f"{one.share_of_peak:.0%}",
         "yes" if one.agrees else "NO",
+        *(f"{error:.1e}" for error in one.errors.values()),
         *(f"{one.compile_seconds[name]:.1f} s" for name in _compilers(engines)),
     ]
 

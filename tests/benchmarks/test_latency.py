@@ -1,5 +1,7 @@
 """The table of latencies: what it says about figures that are known, and one small model all the way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ def known(ours: float, theirs: float, agrees: bool = True) -> Latency:
         "pyipu": Timing(ours, ours - 1, ours + 1, ours - 1),
         "onnxruntime": Timing(theirs, theirs, theirs, theirs),
     }
-    return Latency(timings, {"pyipu": 1.5, "onnxruntime": 0.1}, agrees, 150.0, 0.75)
+    return Latency(timings, {"pyipu": 1.5, "onnxruntime": 0.1}, agrees, {}, 150.0, 0.75)
 
 
 def test_the_table_of_known_figures() -> None:
@@ -36,12 +38,18 @@ def test_a_small_model_is_measured(monkeypatch, tmp_path) -> None:
     assert 0 < found.share_of_peak < 2
 
 
+def test_the_table_has_the_errors_of_what_computes_in_fewer_bits() -> None:
+    columns, rows = latency.table({"one": replace(known(10, 5), errors={"pyipu-bf16": 0.0123})})
+    assert columns[6:8] == ["agree", "error of pyipu in bf16"]
+    assert rows[0][6:8] == ["yes", "1.2e-02"]
+
+
 def test_engines_that_differ_do_not_agree(monkeypatch) -> None:
     class Process:
         compile_seconds = 0.0
 
         def __init__(self, name: str) -> None:
-            self.outputs = {"y": np.float32([1, 2 if name == "pyipu" else 3])}
+            self.outputs = {"y": np.float32([1, 3 if name in ("onnxruntime", "iree") else 2])}
 
         def turn(self, calls: int) -> list[float]:
             return [1.0] * calls
@@ -52,6 +60,9 @@ def test_engines_that_differ_do_not_agree(monkeypatch) -> None:
     monkeypatch.setattr("benchmarks.turns.EngineProcess", lambda name, workload, threads: Process(name))
     assert not latency.measure(workload(), ["pyipu", "iree"], 1, 1, 1).agrees
     assert latency.measure(workload(), ["onnxruntime", "iree"], 1, 1, 1).agrees
+    in_fewer_bits = latency.measure(workload(), ["pyipu-bf16", "onnxruntime", "iree"], 1, 1, 1)
+    assert in_fewer_bits.agrees and in_fewer_bits.errors == {"pyipu-bf16": pytest.approx(1 / 3)}
+    assert latency.measure(workload(), ["pyipu-int8", "onnxruntime-int8"], 1, 1, 1).errors == {"onnxruntime-int8": 0}
 
 
 def test_the_overhead_of_a_call_is_measured_in_every_way() -> None:
