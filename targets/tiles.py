@@ -129,7 +129,7 @@ class Processor(Tiles):
             Tiling(
                 (1, rows, width, blocks * block, 0, 0, 0),
                 # Weights lie in rows of all filters: half as many columns read those in pieces, and took half longer.
-                (1, 1, pixel_tile(width, block), block, 0, 0, 0),
+                (1, 1, pixel_tile(width, block, self.registers), block, 0, 0, 0),
                 (0, 0, 0, 0, 1, 1, largest_divisor(channels, 8)),
                 _CONVOLUTION,
             ),

@@ -51,6 +51,17 @@ def test_a_network_compiles_in_tiles_for_the_processor(options: dict[str, str], 
     assert pyipu.compile(network(), target, cache=False).memory.code_bytes > 1000
 
 
+def test_few_registers_hold_the_tiles_of_wide_rows() -> None:
+    """IREE refuses vectors of 8192 bytes and more where the processor's have 16."""
+    graph = onnx.parser.parse_graph(
+        "main (float[1, 32, 27, 27] x, float[128, 32, 3, 3] w) => (float[1, 128, 27, 27] y)"
+        "{ y = Conv<pads=[1, 1, 1, 1]>(x, w) }"
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=8)
+    target = CPU.with_options(cpu="generic")
+    assert pyipu.compile(model.SerializeToString(), target, storage="f16", cache=False).memory.code_bytes > 1000
+
+
 def test_code_for_shorter_vectors_computes_the_same() -> None:
     expected = pyipu.compile(network(), winograd=0)(X)
     found = pyipu.compile(network(), CPU.with_options(cpu=OLDER))(X)

@@ -228,6 +228,14 @@ def test_pixel_tiles_are_held_by_the_registers(pixels: int, columns: int, lanes:
     assert tile == 1 or registers.hold(tile, columns)
 
 
+@given(width=sizes, lanes=st.sampled_from([4, 8, 16]), count=st.integers(8, 32))
+def test_tiles_of_convolutions_are_held_by_the_registers(width: int, lanes: int, count: int) -> None:
+    registers = Registers(count, lanes)
+    attribute = Processor(registers=registers).convolution(Tensor((1, 8, width, 64), "f32"), (3, 3), 32)
+    *_, pixels, columns = tiles(attribute)[1][:4]
+    assert pixels == 1 or registers.hold(pixels, columns)
+
+
 @pytest.mark.parametrize(("lanes", "count", "tile"), [(16, 32, (7, 32)), (8, 16, (7, 16)), (4, 32, (7, 8))])
 def test_packed_products_take_two_vectors_of_columns(lanes: int, count: int, tile: tuple[int, int]) -> None:
     found: list[TiledNest] = []
