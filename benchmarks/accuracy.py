@@ -49,7 +49,7 @@ def measure_bits(name: str, target: str, bits: Bits) -> tuple[str, ...]:
     small = pyipu.compile(model.load(), target, shapes=shapes, storage=bits.storage, precision=bits.precision)
     pairs = [(small.run(inputs), exact.run(inputs)) for inputs in map(model.inputs, range(bits.samples))]
     found = [compare(*pair) for pair in pairs]
-    relative = max(one.largest_error / one.largest_magnitude for one in found)
+    relative = max(one.relative_error for one in found)
     here, there = small.memory, exact.memory
     return (
         name,
@@ -100,9 +100,14 @@ def main() -> int:
     for case in cases(names):
         found = measure(case, options.target)
         failures += not found.agrees
-        relative = found.largest_error / found.largest_magnitude
         rows.append(
-            (case.name, case.variant, f"{found.largest_error:.1e}", f"{relative:.1e}", "yes" if found.agrees else "NO")
+            (
+                case.name,
+                case.variant,
+                f"{found.largest_error:.1e}",
+                f"{found.relative_error:.1e}",
+                "yes" if found.agrees else "NO",
+            )
         )
     columns = ("model", "weights", "absolute", "of the largest magnitude", "agrees")
     show("Largest error", columns, rows, options.markdown)

@@ -62,7 +62,7 @@ def _kept(
     found = compare(executable.run(inputs), expected)
     arena = checked_arena(executable, inputs)
     fits = not isinstance(budget, int) or arena <= budget
-    return Kept(budget, arena, milliseconds, found.largest_error / found.largest_magnitude, found.agrees and fits)
+    return Kept(budget, arena, milliseconds, found.relative_error, found.agrees and fits)
 
 
 def medians(

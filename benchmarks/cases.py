@@ -45,6 +45,11 @@ class Comparison:
     largest_magnitude: float
     agrees: bool
 
+    @property
+    def relative_error(self) -> float:
+        """The largest error over the largest magnitude."""
+        return self.largest_error / self.largest_magnitude
+
 
 def cases(names: Sequence[str] = ()) -> list[Case]:
     """Nine architectures as shipped, the same with seeded weights, and the trained models; or those of some names."""

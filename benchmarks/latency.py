@@ -72,7 +72,7 @@ def _compared(outputs: dict[str, Arrays]) -> tuple[bool, dict[str, float]]:
     """Whether the engines in float32 agree with the first of them, and how far the others are from it."""
     expected = next((outputs[name] for name in outputs if name in IN_FLOAT32), next(iter(outputs.values())))
     found = {name: compare(arrays, expected) for name, arrays in outputs.items() if arrays is not expected}
-    errors = {n: one.largest_error / one.largest_magnitude for n, one in found.items() if n not in IN_FLOAT32}
+    errors = {name: one.relative_error for name, one in found.items() if name not in IN_FLOAT32}
     return all(one.agrees for name, one in found.items() if name in IN_FLOAT32), errors
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from pyipu import runtime, targets
@@ -114,9 +115,8 @@ def test_every_shape_goes_in_and_comes_out(shape):
 
 
 def running_threads() -> int:
-    if not Path("/proc/self/task").exists():
-        pytest.skip("the system does not list a process's threads")
-    return len(list(Path("/proc/self/task").iterdir()))
+    """All of the process's, of which Python knows its own only."""
+    return psutil.Process().num_threads()
 
 
 def test_each_executable_has_the_threads_that_it_asked_for():

@@ -251,7 +251,6 @@ def test_a_hundred_thousand_intervals_take_seconds():
     intervals = [Interval(f"b{i}", i, i + rng.randint(1, 12), rng.randint(1, 64 * KIB)) for i in range(100_000)]
     before = time.process_time()
     allocation = allocate(intervals, time_limit=1.0)
-    # It takes 3 where nothing else runs; looking at each pair would take an hour.
-    assert time.process_time() - before < 30
+    assert time.process_time() - before < 10
     validate(intervals, allocation)
     assert allocation.lower_bound / allocation.peak > 0.8
