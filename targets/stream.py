@@ -16,6 +16,7 @@ from pyipu.errors import CompilationError
 from pyipu.parameters import SCOPE
 from pyipu.passes.functions import codelets
 from pyipu.passes.references import accesses, base_of, border_bytes, bound_bytes, distance
+from pyipu.passes.session import place
 from pyipu.targets.command_buffers import Wave, command_buffers
 from pyipu.targets.executable import Function, emit_executable, emit_function
 from pyipu.targets.program import CONSTANT, EXTERNAL, Program, Resource, Step, function_of
@@ -129,7 +130,7 @@ def _main(program: Program, poison: bool, name: str = "main") -> str:
         *_exports(program, resources),
     ]
     head = [f"%n{number} = arith.constant {number} : index" for number in sorted(_numbers(program, resources))]
-    patterns = {_pattern(op.value, tensor_of(op.operands[0])) for op in program.steps if isinstance(op, Border)}
+    patterns = {_border_pattern(op) for op in program.steps if isinstance(op, Border)}
     patterns |= {_POISON} if poison else set()
     patterns |= {_any_number(value) for value in program.arguments if program.is_trial}
     patterns |= {(number, "i32") for op in program.steps for number in _passed(op, program)}
@@ -276,9 +277,8 @@ def _bound(value: ir.Value, program: Program, resources: dict[ir.Value, Resource
 
 
 def _border(op: Border, program: Program, resources: dict[ir.Value, Resource]) -> list[str]:
-    padded = op.operands[0]
-    tensor, resource = tensor_of(padded), resources.get(base_of(padded), program.arena)
-    bits, type_ = _pattern(op.value, tensor)
+    resource = resources.get(base_of(op.operands[0]), program.arena)
+    bits, type_ = _border_pattern(op)
     return [
         f"stream.cmd.fill %{type_}_{bits}, {resource.inner}[%n{offset} for %n{length}] : "
         f"{type_} -> {resource.lifetime}{{%n{resource.size}}}"
@@ -286,15 +286,27 @@ def _border(op: Border, program: Program, resources: dict[ir.Value, Resource]) -
     ]
 
 
+def _border_pattern(op: Border) -> tuple[int, str]:
+    """Raises CompilationError where no pattern makes that border."""
+    tensor = tensor_of(op.operands[0])
+    try:
+        return _pattern(op.value, tensor)
+    except ValueError:
+        raise CompilationError(
+            f"node '{place(op.location)}': IREE cannot fill a border of {tensor} with {op.value:g}: "
+            "pad with 0, or in 32 bits"
+        ) from None
+
+
 def _pattern(number: float, tensor: Tensor) -> tuple[int, str]:
     """The bits of one element as an integer, and its type; of both halves of 64 bits, which IREE cannot fill with.
 
     Raises:
-        CompilationError: the halves differ.
+        ValueError: the halves differ.
     """
     data = np.array(number).astype(tensor.numpy_dtype).tobytes()
     if len(data) == 8 and data[:4] != data[4:]:
-        raise CompilationError(f"IREE cannot fill a border of {tensor} with {number:g}: pad with 0, or in 32 bits")
+        raise ValueError(f"the halves of {number:g} differ")
     data = data[:4]
     return int.from_bytes(data, "little"), f"i{8 * len(data)}"
 
